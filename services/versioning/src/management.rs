@@ -1,0 +1,470 @@
+//! [`PromptManagementService`]: every change to a prompt.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    AgentOverview, AgentType, Author, Bump, Event, Notes, PageCursor, PromptContent, PromptLoadingService, PromptStore,
+    PromptText, PromptVersion, Version, VersionPage, VersioningError,
+    store::{Change, Insert, Origin},
+};
+
+/// Creates, promotes and lists the versions of prompts.
+///
+/// Every change runs in one transaction that holds the lock of its agent, so writers of one agent queue and writers of
+/// different agents never meet. After a promotion this process forgets its cached copy at once; other nodes hear of it
+/// from the database.
+#[derive(Debug)]
+pub struct PromptManagementService {
+    store: PromptStore,
+    loading: Arc<PromptLoadingService>,
+}
+
+/// A version to be created, as a draft.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// Whose prompt it is; an agent that does not exist yet begins with it.
+    pub agent_type: AgentType,
+    /// A free number above the active version.
+    pub version: Version,
+    /// The text.
+    pub prompt_text: PromptText,
+    /// Who creates it.
+    pub created_by: Option<Author>,
+    /// What changes and why.
+    pub notes: Option<Notes>,
+    /// The version that the text was written from. It must not have been superseded meanwhile.
+    pub base_version: Option<Version>,
+}
+
+/// A fix of the active version, live at once.
+#[derive(Debug, Clone)]
+pub struct NewPatch {
+    /// Whose prompt it is.
+    pub agent_type: AgentType,
+    /// The text.
+    pub prompt_text: PromptText,
+    /// Who fixes it.
+    pub created_by: Option<Author>,
+    /// What changes and why.
+    pub notes: Option<Notes>,
+    /// The version that the text was written from. It must still be the active one.
+    pub base_version: Option<Version>,
+}
+
+/// A version to go live.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// Whose prompt it is.
+    pub agent_type: AgentType,
+    /// The version to go live.
+    pub version: Version,
+    /// What the caller believes to be active; another one is a conflict.
+    pub expected_active: Option<Version>,
+    /// Who promotes it.
+    pub promoted_by: Option<Author>,
+}
+
+/// An earlier text to be brought back as the next version, live at once.
+#[derive(Debug, Clone)]
+pub struct Reissue {
+    /// Whose prompt it is.
+    pub agent_type: AgentType,
+    /// The version whose text is brought back.
+    pub version: Version,
+    /// Who brings it back.
+    pub created_by: Option<Author>,
+    /// Why.
+    pub notes: Option<Notes>,
+}
+
+/// A version that an empty registry begins with.
+#[derive(Debug, Clone)]
+pub struct SeedVersion {
+    /// The version.
+    pub new: NewVersion,
+    /// Whether it goes live.
+    pub promote: bool,
+}
+
+/// What clearing an agent's cache did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheCleared {
+    /// Whether this node held a cached prompt of the agent.
+    pub was_cached: bool,
+    /// Whether the other nodes were told. False when there is no such agent, and when the database is away.
+    pub announced: bool,
+}
+
+/// The numbers that the next version can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextVersions {
+    /// What they are counted from: the active version, else the highest draft. None for an agent without versions.
+    pub base: Option<Version>,
+    /// The next major number, free.
+    pub major: Version,
+    /// The next minor number, free.
+    pub minor: Version,
+    /// The next patch number, free.
+    pub patch: Version,
+}
+
+impl PromptManagementService {
+    /// The service over a store; `loading` is told of what it changes.
+    pub fn new(store: PromptStore, loading: Arc<PromptLoadingService>) -> Self {
+        Self { store, loading }
+    }
+
+    /// Creates a version as a draft.
+    ///
+    /// # Errors
+    /// The number exists, or is below the active version; the base does not exist, or has been superseded.
+    pub async fn create_version(&self, new: NewVersion) -> Result<PromptVersion, VersioningError> {
+        let mut change = self.store.change_or_create(&new.agent_type).await?;
+        let insert = Insert {
+            version: new.version,
+            prompt_text: new.prompt_text.as_str(),
+            created_by: new.created_by.as_ref().map(Author::as_str),
+            notes: new.notes.as_ref().map(Notes::as_str),
+            origin: Origin::Written { base: new.base_version },
+        };
+        let created = match check_new_version(&mut change, &new).await {
+            Ok(()) => change.insert(&insert).await,
+            Err(refusal) => Err(refusal),
+        };
+        match created {
+            Ok(created) => {
+                change.commit().await?;
+                tracing::info!(agent_type = %new.agent_type, version = %new.version, sha256 = created.sha256, "version created");
+                Ok(created)
+            }
+            Err(VersioningError::VersionExists { agent_type, version, .. }) => {
+                drop(change);
+                let free = self.first_free(&agent_type, version).await?;
+                Err(VersioningError::VersionExists { agent_type, version, free })
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Creates the next free patch of the active version's line, live at once, in one transaction.
+    ///
+    /// # Errors
+    /// Nothing is active; the base is not the active version any more; no number is left.
+    pub async fn create_patch(&self, new: NewPatch) -> Result<PromptVersion, VersioningError> {
+        let (mut change, active) = self.change_of_active(&new.agent_type).await?;
+        if let Some(base) = new.base_version
+            && base != active
+        {
+            if !change.has_version(base).await? {
+                return Err(VersioningError::UnknownBase { agent_type: new.agent_type, base });
+            }
+            return Err(VersioningError::StaleBase { agent_type: new.agent_type, base, active: Some(active) });
+        }
+        self.issue(
+            change,
+            &new.agent_type,
+            active,
+            new.prompt_text.as_str(),
+            (new.created_by.as_ref(), new.notes.as_ref()),
+            // A patch is always made from what is active, whether the caller said so or not.
+            Origin::Written { base: Some(active) },
+        )
+        .await
+    }
+
+    /// Brings an earlier text back as the next free patch of the active version's line, live at once: the way to undo.
+    ///
+    /// # Errors
+    /// There is no such version; nothing is active; no number is left.
+    pub async fn reissue(&self, reissue: Reissue) -> Result<PromptVersion, VersioningError> {
+        let (mut change, active) = self.change_of_active(&reissue.agent_type).await?;
+        let Some(text) = change.find_text(reissue.version).await? else {
+            return Err(VersioningError::UnknownVersion { agent_type: reissue.agent_type, version: reissue.version });
+        };
+        self.issue(
+            change,
+            &reissue.agent_type,
+            active,
+            &text,
+            (reissue.created_by.as_ref(), reissue.notes.as_ref()),
+            Origin::Reissued { of: reissue.version },
+        )
+        .await
+    }
+
+    /// Makes a version live. Promoting the active version again changes nothing and succeeds, so a caller that lost the
+    /// answer can ask again.
+    ///
+    /// # Errors
+    /// There is no such version; it is below the active one (fix forward); another one is active than was expected.
+    pub async fn promote_to_active(&self, promotion: Promotion) -> Result<PromptVersion, VersioningError> {
+        let Promotion { agent_type, version, expected_active, promoted_by } = promotion;
+        let Some(mut change) = self.store.change(&agent_type).await? else {
+            return Err(VersioningError::UnknownAgent { agent_type });
+        };
+        let active = change.active();
+        if active != Some(version) {
+            if !change.has_version(version).await? {
+                return Err(VersioningError::UnknownVersion { agent_type, version });
+            }
+            if let Some(base) = expected_active
+                && active != Some(base)
+            {
+                return Err(VersioningError::StaleBase { agent_type, base, active });
+            }
+            if let Some(active) = active
+                && version < active
+            {
+                return Err(VersioningError::FixForward { agent_type, version, active });
+            }
+            change.activate(version, promoted_by.as_ref().map(Author::as_str)).await?;
+            let committed = change.commit().await;
+            // Even when the outcome is unknown: a load too many is nothing, an old prompt is wrong.
+            self.loading.invalidate(&agent_type).await;
+            committed?;
+            tracing::info!(
+                agent_type = %agent_type, version = %version,
+                previous = active.map(tracing::field::display), "version promoted"
+            );
+        }
+        Ok(self.get_prompt_content(&agent_type, version).await?.version)
+    }
+
+    /// A page of an agent's versions, newest first.
+    ///
+    /// # Errors
+    /// There is no such agent.
+    pub async fn get_versions(
+        &self,
+        agent_type: &AgentType,
+        cursor: Option<PageCursor>,
+        limit: u32,
+    ) -> Result<VersionPage, VersioningError> {
+        let mut versions = self.store.list_versions(agent_type, cursor, limit.saturating_add(1)).await?;
+        if versions.is_empty() && !self.store.agent_exists(agent_type).await? {
+            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = versions.len() > limit;
+        versions.truncate(limit);
+        let next = versions
+            .last()
+            .filter(|_| has_more)
+            .map(|last| PageCursor { created_at: last.created_at, version: last.version });
+        Ok(VersionPage { versions, next })
+    }
+
+    /// One version with its text.
+    ///
+    /// # Errors
+    /// There is no such agent or version.
+    pub async fn get_prompt_content(
+        &self,
+        agent_type: &AgentType,
+        version: Version,
+    ) -> Result<PromptContent, VersioningError> {
+        match self.store.find_version(agent_type, version).await? {
+            Some(content) => Ok(content),
+            None if self.store.agent_exists(agent_type).await? => {
+                Err(VersioningError::UnknownVersion { agent_type: agent_type.clone(), version })
+            }
+            None => Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() }),
+        }
+    }
+
+    /// What was live at a moment; none when nothing was.
+    ///
+    /// # Errors
+    /// There is no such agent.
+    pub async fn live_at(
+        &self,
+        agent_type: &AgentType,
+        moment: DateTime<Utc>,
+    ) -> Result<Option<PromptContent>, VersioningError> {
+        match self.store.find_live_at(agent_type, moment).await? {
+            None if !self.store.agent_exists(agent_type).await? => {
+                Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() })
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// The numbers that the next major, minor and patch version would have. All three are free when this is said; an
+    /// agent without versions begins with 1.0.0.
+    ///
+    /// # Errors
+    /// A number would be longer than a version may be.
+    pub async fn next_versions(&self, agent_type: &AgentType) -> Result<NextVersions, VersioningError> {
+        let active = self.store.find_active(agent_type).await?.map(|content| content.version.version);
+        let base = match active {
+            Some(active) => Some(active),
+            None => self.store.highest_version(agent_type).await?,
+        };
+        let Some(base) = base else {
+            let first = Version::FIRST;
+            return Ok(NextVersions { base, major: first, minor: first, patch: first });
+        };
+        let (patch, highest_minor, highest_major) = self.store.numbers_after(agent_type, base).await?;
+        let line = Version::new(base.major(), highest_minor.max(base.minor()), 0)?;
+        Ok(NextVersions {
+            base: Some(base),
+            major: Version::new(highest_major.max(base.major()), 0, 0)?.next(Bump::Major)?,
+            minor: line.next(Bump::Minor)?,
+            patch,
+        })
+    }
+
+    /// Every agent at a glance, by name.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn overview(&self) -> Result<Vec<AgentOverview>, VersioningError> {
+        self.store.overview().await
+    }
+
+    /// The newest events over all agents, newest first.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn recent_events(&self, limit: u32) -> Result<Vec<Event>, VersioningError> {
+        self.store.recent_events(limit).await
+    }
+
+    /// Every event of an agent, oldest first; none for an agent that does not exist.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn events_of(&self, agent_type: &AgentType) -> Result<Vec<Event>, VersioningError> {
+        self.store.events_of(agent_type).await
+    }
+
+    /// Makes every node read the agent's active version anew, and records that somebody did.
+    ///
+    /// This node drops its copy in any case. When the database is away the others cannot be told; they hear nothing
+    /// from it either, and drop everything as soon as they reach it again.
+    ///
+    /// # Errors
+    /// Only for a fault of Verbatim itself.
+    pub async fn clear_cache(&self, agent_type: &AgentType) -> Result<CacheCleared, VersioningError> {
+        let was_cached = self.loading.clear_cache(agent_type).await;
+        let announced = match self.store.announce_cleared(agent_type).await {
+            Ok(announced) => announced,
+            Err(VersioningError::Unavailable(error)) => {
+                tracing::warn!(agent_type = %agent_type, %error, "cache cleared on this node only");
+                false
+            }
+            Err(fault) => return Err(fault),
+        };
+        tracing::info!(agent_type = %agent_type, was_cached, announced, "cache cleared");
+        Ok(CacheCleared { was_cached, announced })
+    }
+
+    /// Fills an empty registry, all or nothing. Tells whether it did; a registry with any agent in it is left alone.
+    ///
+    /// # Errors
+    /// A seed breaks a rule, or the database is away.
+    pub async fn seed(&self, seeds: &[SeedVersion]) -> Result<bool, VersioningError> {
+        let inserts: Vec<_> = seeds
+            .iter()
+            .map(|SeedVersion { new, promote }| {
+                let insert = Insert {
+                    version: new.version,
+                    prompt_text: new.prompt_text.as_str(),
+                    created_by: new.created_by.as_ref().map(Author::as_str),
+                    notes: new.notes.as_ref().map(Notes::as_str),
+                    origin: Origin::Written { base: new.base_version },
+                };
+                (new.agent_type.clone(), insert, *promote)
+            })
+            .collect();
+        self.store.seed(&inserts).await
+    }
+
+    /// Whether the database answers and every migration that this binary knows has been applied.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn is_migrated(&self) -> Result<bool, VersioningError> {
+        self.store.is_migrated().await
+    }
+
+    /// The store, for exports and imports.
+    pub(crate) fn store(&self) -> &PromptStore {
+        &self.store
+    }
+
+    /// The lock of an agent that has an active version.
+    async fn change_of_active(&self, agent_type: &AgentType) -> Result<(Change, Version), VersioningError> {
+        let Some(change) = self.store.change(agent_type).await? else {
+            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+        };
+        match change.active() {
+            Some(active) => Ok((change, active)),
+            None => Err(VersioningError::NoActiveVersion { agent_type: agent_type.clone() }),
+        }
+    }
+
+    /// Adds the next free patch after `active` and makes it live, in the transaction of `change`.
+    async fn issue(
+        &self,
+        mut change: Change,
+        agent_type: &AgentType,
+        active: Version,
+        prompt_text: &str,
+        (author, notes): (Option<&Author>, Option<&Notes>),
+        origin: Origin,
+    ) -> Result<PromptVersion, VersioningError> {
+        let version = change.next_patch(active).await?;
+        let author = author.map(Author::as_str);
+        let mut created = change
+            .insert(&Insert { version, prompt_text, created_by: author, notes: notes.map(Notes::as_str), origin })
+            .await?;
+        created.activated_at = Some(change.activate(version, author).await?);
+        created.status = crate::VersionStatus::Active;
+        let committed = change.commit().await;
+        self.loading.invalidate(agent_type).await;
+        committed?;
+        tracing::info!(agent_type = %agent_type, version = %version, sha256 = created.sha256, "version created");
+        tracing::info!(agent_type = %agent_type, version = %version, previous = %active, "version promoted");
+        Ok(created)
+    }
+
+    /// A number that can be used in place of one that is taken: the next free patch, above the active version.
+    async fn first_free(&self, agent_type: &AgentType, taken: Version) -> Result<Version, VersioningError> {
+        let active = self.store.find_active(agent_type).await?.map(|content| content.version.version);
+        let from = active.map_or(taken, |active| active.max(taken));
+        Ok(self.store.numbers_after(agent_type, from).await?.0)
+    }
+}
+
+/// Rules 5, 6 and 10 of the design for a version that is to be created.
+async fn check_new_version(change: &mut Change, new: &NewVersion) -> Result<(), VersioningError> {
+    let active = change.active();
+    if let Some(base) = new.base_version {
+        if !change.has_version(base).await? {
+            return Err(VersioningError::UnknownBase { agent_type: new.agent_type.clone(), base });
+        }
+        // A draft above the active version is as good a base as the active one; what is below it has moved on.
+        if let Some(active) = active
+            && base < active
+        {
+            return Err(VersioningError::StaleBase { agent_type: new.agent_type.clone(), base, active: Some(active) });
+        }
+    }
+    if let Some(active) = active
+        && new.version <= active
+    {
+        return Err(if change.has_version(new.version).await? {
+            VersioningError::VersionExists {
+                agent_type: new.agent_type.clone(),
+                version: new.version,
+                free: new.version,
+            }
+        } else {
+            VersioningError::FixForward { agent_type: new.agent_type.clone(), version: new.version, active }
+        });
+    }
+    Ok(())
+}

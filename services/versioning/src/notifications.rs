@@ -1,0 +1,119 @@
+//! How a node hears of promotions: PostgreSQL's `LISTEN`, with a full drop of the cache after any gap.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Deserialize;
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio::task::JoinHandle;
+
+use crate::{AgentType, PromptLoadingService, PromptStore, Version};
+
+/// The channel that the triggers of the migrations notify.
+const CHANNEL: &str = "verbatim_prompts";
+
+/// How long a silent connection is trusted before it is asked for a sign of life.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+
+/// How long a sign of life may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The pauses between two attempts to reach the database grow from the first to the last.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LAST: Duration = Duration::from_secs(1);
+
+/// What a notification says.
+#[derive(Debug, Deserialize)]
+struct Notice {
+    agent_type: AgentType,
+    /// The version that went live; none when a cache was cleared.
+    version: Option<Version>,
+}
+
+/// A task that listens. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Begins to drop entries of `loading` as the database tells of promotions, and goes on until the result is dropped.
+/// Returns once it listens, or at once when the database is away (then it keeps trying).
+pub async fn listen(store: &PromptStore, loading: Arc<PromptLoadingService>) -> Listener {
+    let store = store.clone();
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    let task = tokio::spawn(async move {
+        let mut ready = Some(ready);
+        let mut pause = RETRY_FIRST;
+        loop {
+            match connect(&store).await {
+                Ok(mut listener) => {
+                    // Whatever was cached before this moment may be outdated, and nobody would have said so.
+                    loading.invalidate_all();
+                    loading.database_is_back();
+                    tracing::info!("listening for promotions");
+                    ready.take().map(|ready| ready.send(()));
+                    pause = RETRY_FIRST;
+                    let gap = follow(&mut listener, &loading).await;
+                    // Until it listens again, this node would not hear of a promotion.
+                    loading.invalidate_all();
+                    tracing::warn!(error = &gap as &dyn std::error::Error, "stopped hearing of promotions");
+                }
+                Err(error) => {
+                    ready.take().map(|ready| ready.send(()));
+                    tracing::debug!(error = &error as &dyn std::error::Error, "cannot listen for promotions yet");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LAST);
+        }
+    });
+    // The sender is gone only if the task panicked, which the task's own log says.
+    let _ = is_ready.await;
+    Listener(task)
+}
+
+async fn connect(store: &PromptStore) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(store.pool()).await?;
+    // Every loss must come back here, where the cache is dropped; a silent reconnection would hide a gap.
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+/// Hands on notifications until the connection is lost, and returns how.
+async fn follow(listener: &mut PgListener, loading: &PromptLoadingService) -> sqlx::Error {
+    loop {
+        match tokio::time::timeout(PROBE_AFTER, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => apply(&notification, loading).await,
+            Ok(Ok(None)) => return sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
+            Ok(Err(error)) => return error,
+            // Nothing was said for a while. A connection that was cut without a word would stay silent for ever.
+            Err(_) => match tokio::time::timeout(PROBE_LIMIT, sqlx::query("select 1").execute(&mut *listener)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return error,
+                Err(_) => return sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+            },
+        }
+    }
+}
+
+async fn apply(notification: &PgNotification, loading: &PromptLoadingService) {
+    match serde_json::from_str::<Notice>(notification.payload()) {
+        Ok(Notice { agent_type, version: Some(version) }) => {
+            loading.learn_of_promotion(&agent_type, version).await;
+            tracing::debug!(agent_type = %agent_type, version = %version, "heard of a promotion");
+        }
+        Ok(Notice { agent_type, version: None }) => {
+            loading.invalidate(&agent_type).await;
+            tracing::debug!(agent_type = %agent_type, "heard of a cleared cache");
+        }
+        Err(error) => {
+            // A newer node may say something this one does not know; to drop everything is always right.
+            loading.invalidate_all();
+            tracing::warn!(%error, payload = notification.payload(), "unknown notification");
+        }
+    }
+}

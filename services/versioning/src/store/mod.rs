@@ -1,0 +1,48 @@
+//! All SQL about prompts. Nothing outside this module knows a table.
+//!
+//! [`read`](self) methods answer from the pool. Every change goes through a [`Change`](write::Change): a transaction
+//! that holds the lock of one agent.
+
+use sqlx::{PgPool, migrate::Migrate};
+
+use crate::VersioningError;
+
+mod overview;
+mod read;
+mod rows;
+mod transfer;
+mod write;
+
+pub(crate) use transfer::{Import, ImportRefusal};
+pub(crate) use write::{Change, Insert, Origin};
+
+/// The migrations, embedded in the binary.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// The database of the registry.
+#[derive(Debug, Clone)]
+pub struct PromptStore {
+    pool: PgPool,
+}
+
+impl PromptStore {
+    /// A store over a pool whose database has been migrated.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Whether every migration that this binary knows has been applied.
+    pub(crate) async fn is_migrated(&self) -> Result<bool, VersioningError> {
+        let mut connection = self.pool.acquire().await?;
+        let applied = connection.list_applied_migrations(&MIGRATOR.table_name).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => VersioningError::from(error),
+            other => VersioningError::inconsistent(other),
+        })?;
+        Ok(MIGRATOR.iter().all(|known| applied.iter().any(|applied| applied.version == known.version)))
+    }
+
+    /// The pool, for a listener of the store's notifications.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}

@@ -1,0 +1,355 @@
+//! Changes: transactions that hold the lock of one agent.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::{
+    PromptStore,
+    read::number,
+    rows::{stored_count, stored_version},
+};
+use crate::{AgentType, EventKind, PromptVersion, Version, VersionStatus, VersioningError};
+
+/// Where the text of a new version comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin {
+    /// A text of its own, written from `base` if the writer named one.
+    Written { base: Option<Version> },
+    /// The text of the earlier version `of`.
+    Reissued { of: Version },
+}
+
+impl Origin {
+    fn event(self) -> (EventKind, Option<Version>) {
+        match self {
+            Self::Written { base } => (EventKind::Created, base),
+            Self::Reissued { of } => (EventKind::Reissued, Some(of)),
+        }
+    }
+}
+
+/// A version to be inserted.
+pub(crate) struct Insert<'a> {
+    pub version: Version,
+    pub prompt_text: &'a str,
+    pub created_by: Option<&'a str>,
+    pub notes: Option<&'a str>,
+    pub origin: Origin,
+}
+
+/// A transaction that holds the lock of one agent. Dropped without [`Change::commit`], it changes nothing.
+pub(crate) struct Change {
+    transaction: Transaction<'static, Postgres>,
+    agent_type: AgentType,
+    active: Option<Version>,
+}
+
+impl PromptStore {
+    /// Queues behind the other writers of the agent and reads what is active. None when there is no such agent.
+    pub(crate) async fn change(&self, agent_type: &AgentType) -> Result<Option<Change>, VersioningError> {
+        let mut transaction = self.pool.begin().await?;
+        Ok(lock(&mut transaction, agent_type).await?.map(|active| Change {
+            transaction,
+            agent_type: agent_type.clone(),
+            active,
+        }))
+    }
+
+    /// As [`Self::change`], for an agent that is made if it is not there yet.
+    pub(crate) async fn change_or_create(&self, agent_type: &AgentType) -> Result<Change, VersioningError> {
+        let mut transaction = self.pool.begin().await?;
+        let active = match lock(&mut transaction, agent_type).await? {
+            Some(active) => active,
+            None => {
+                sqlx::query!("insert into agents (agent_type) values ($1) on conflict do nothing", agent_type.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
+                // Somebody else may have made it in between, and gone on.
+                lock(&mut transaction, agent_type)
+                    .await?
+                    .ok_or_else(|| VersioningError::inconsistent("an agent that was made just now is not there"))?
+            }
+        };
+        Ok(Change { transaction, agent_type: agent_type.clone(), active })
+    }
+
+    /// Runs `work` in a transaction that is alone among its like, if the registry holds no agent. Tells whether it ran.
+    pub(crate) async fn seed(&self, seeds: &[(AgentType, Insert<'_>, bool)]) -> Result<bool, VersioningError> {
+        let mut transaction = self.pool.begin().await?;
+        // Two nodes that start on one empty database: the second waits here, then finds agents.
+        sqlx::query!("lock table agents in share row exclusive mode").execute(&mut *transaction).await?;
+        let is_empty = sqlx::query_scalar!(r#"select not exists (select 1 from agents) as "is_empty!""#)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !is_empty {
+            return Ok(false);
+        }
+        for (agent_type, insert, promote) in seeds {
+            sqlx::query!("insert into agents (agent_type) values ($1) on conflict do nothing", agent_type.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            let active = lock(&mut transaction, agent_type).await?.flatten();
+            insert_version(&mut transaction, agent_type, active, insert).await?;
+            if *promote {
+                activate(&mut transaction, agent_type, active, insert.version, insert.created_by).await?;
+            }
+        }
+        transaction.commit().await.map_err(VersioningError::OutcomeUnknown)?;
+        Ok(true)
+    }
+
+    /// Records that somebody cleared the agent's cache and tells every node. False when there is no such agent.
+    pub(crate) async fn announce_cleared(&self, agent_type: &AgentType) -> Result<bool, VersioningError> {
+        let announced = sqlx::query!(
+            r#"with recorded as (
+                    insert into prompt_events (kind, agent_type)
+                    select 'cache_cleared', agent_type from agents where agent_type = $1
+                    returning agent_type
+                )
+                select pg_notify(
+                    'verbatim_prompts', json_build_object('kind', 'cache_cleared', 'agent_type', agent_type)::text
+                ) as "notified!" from recorded"#,
+            agent_type.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(announced.is_some())
+    }
+}
+
+impl Change {
+    /// The version that is active, as long as this change holds the lock.
+    pub(crate) fn active(&self) -> Option<Version> {
+        self.active
+    }
+
+    /// Whether the agent has this version.
+    pub(crate) async fn has_version(&mut self, version: Version) -> Result<bool, VersioningError> {
+        Ok(sqlx::query_scalar!(
+            r#"select exists (select 1 from prompts where agent_type = $1 and version = $2) as "exists!""#,
+            self.agent_type.as_str(),
+            version.to_string()
+        )
+        .fetch_one(&mut *self.transaction)
+        .await?)
+    }
+
+    /// The text of a version.
+    pub(crate) async fn find_text(&mut self, version: Version) -> Result<Option<String>, VersioningError> {
+        Ok(sqlx::query_scalar!(
+            "select prompt_text from prompts where agent_type = $1 and version = $2",
+            self.agent_type.as_str(),
+            version.to_string()
+        )
+        .fetch_optional(&mut *self.transaction)
+        .await?)
+    }
+
+    /// The first patch number after `version` that is not in use in its line.
+    pub(crate) async fn next_patch(&mut self, version: Version) -> Result<Version, VersioningError> {
+        next_patch(&mut self.transaction, &self.agent_type, version).await
+    }
+
+    /// Adds a version, and the event of it.
+    pub(crate) async fn insert(&mut self, insert: &Insert<'_>) -> Result<PromptVersion, VersioningError> {
+        insert_version(&mut self.transaction, &self.agent_type, self.active, insert).await
+    }
+
+    /// Makes a version live in place of the one that is, and records the event of it.
+    pub(crate) async fn activate(
+        &mut self,
+        version: Version,
+        actor: Option<&str>,
+    ) -> Result<DateTime<Utc>, VersioningError> {
+        let at = activate(&mut self.transaction, &self.agent_type, self.active, version, actor).await?;
+        self.active = Some(version);
+        Ok(at)
+    }
+
+    /// Makes the change last. When the connection breaks here, nobody knows whether it did.
+    pub(crate) async fn commit(self) -> Result<(), VersioningError> {
+        match self.transaction.commit().await {
+            Ok(()) => Ok(()),
+            // The database answered: it was rolled back (the deferred rules are checked here).
+            Err(error @ sqlx::Error::Database(_)) => Err(error.into()),
+            Err(error) => Err(VersioningError::OutcomeUnknown(error)),
+        }
+    }
+}
+
+impl PromptStore {
+    /// The first free patch number, and the highest minor and major numbers in use, seen from `base`.
+    pub(crate) async fn numbers_after(
+        &self,
+        agent_type: &AgentType,
+        base: Version,
+    ) -> Result<(Version, u64, u64), VersioningError> {
+        let mut connection = self.pool.acquire().await.map_err(VersioningError::from)?;
+        let patch = next_patch(&mut connection, agent_type, base).await?;
+        let highest = sqlx::query!(
+            r#"select max(major) as "major!", max(minor) filter (where major = $2) as minor
+                from prompts where agent_type = $1 having count(*) > 0"#,
+            agent_type.as_str(),
+            number(base.major()),
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        let (major, minor) = highest.map_or((0, None), |row| (row.major, row.minor));
+        let part = |part: i64| u64::try_from(part).map_err(VersioningError::inconsistent);
+        Ok((patch, part(minor.unwrap_or(0))?, part(major)?))
+    }
+
+    /// The highest version of the agent.
+    pub(crate) async fn highest_version(&self, agent_type: &AgentType) -> Result<Option<Version>, VersioningError> {
+        sqlx::query_scalar!(
+            "select version from prompts where agent_type = $1 order by major desc, minor desc, patch desc limit 1",
+            agent_type.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .as_deref()
+        .map(stored_version)
+        .transpose()
+    }
+}
+
+/// Locks the agent; none when it does not exist, else its active version, if any.
+async fn lock(
+    connection: &mut PgConnection,
+    agent_type: &AgentType,
+) -> Result<Option<Option<Version>>, VersioningError> {
+    let row =
+        sqlx::query!(r#"select is_known as "is_known!", active_version from lock_agent($1)"#, agent_type.as_str())
+            .fetch_one(connection)
+            .await?;
+    if !row.is_known {
+        return Ok(None);
+    }
+    row.active_version.as_deref().map(stored_version).transpose().map(Some)
+}
+
+async fn next_patch(
+    connection: &mut PgConnection,
+    agent_type: &AgentType,
+    version: Version,
+) -> Result<Version, VersioningError> {
+    // The candidates are the numbers after each that is in use, beginning with that of `version` itself.
+    let patch = sqlx::query_scalar!(
+        r#"select min(used.patch) + 1 as "patch!" from (
+                select $4::bigint as patch
+                union all
+                select patch from prompts where agent_type = $1 and major = $2 and minor = $3 and patch > $4
+            ) used
+            where not exists (
+                select 1 from prompts
+                where agent_type = $1 and major = $2 and minor = $3 and patch = used.patch + 1
+            )"#,
+        agent_type.as_str(),
+        number(version.major()),
+        number(version.minor()),
+        number(version.patch()),
+    )
+    .fetch_one(connection)
+    .await?;
+    let patch = u64::try_from(patch).map_err(VersioningError::inconsistent)?;
+    Version::new(version.major(), version.minor(), patch)
+        .map_err(|_| VersioningError::NumbersExhausted { agent_type: agent_type.clone(), version })
+}
+
+async fn insert_version(
+    connection: &mut PgConnection,
+    agent_type: &AgentType,
+    active: Option<Version>,
+    insert: &Insert<'_>,
+) -> Result<PromptVersion, VersioningError> {
+    let id = Uuid::new_v4();
+    let (kind, base) = insert.origin.event();
+    // The time is read under the lock, so that it rises with the versions; `now()` is that of the transaction's start.
+    // The event is a part of the same statement: one round trip less.
+    let row = sqlx::query!(
+        r#"with created as (
+                insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
+                values ($1, $2, $3, $4, clock_timestamp(), $5, $6)
+                returning created_at, sha256, char_count, line_count
+            ), recorded as (
+                insert into prompt_events
+                    (occurred_at, kind, agent_type, version, actor, base_version, previous_active)
+                select created_at, $7, $2, $3, $5, $8, $9 from created
+            )
+            select created_at as "created_at!", sha256 as "sha256!", char_count as "char_count!",
+                line_count as "line_count!"
+            from created"#,
+        id,
+        agent_type.as_str(),
+        insert.version.to_string(),
+        insert.prompt_text,
+        insert.created_by,
+        insert.notes,
+        kind.as_str(),
+        base.map(|version| version.to_string()),
+        active.map(|version| version.to_string()),
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(|error| violation(error, agent_type, insert.version, active))?;
+    Ok(PromptVersion {
+        id,
+        agent_type: agent_type.clone(),
+        version: insert.version,
+        status: VersionStatus::of(insert.version, active),
+        created_at: row.created_at,
+        created_by: insert.created_by.map(Into::into),
+        notes: insert.notes.map(Into::into),
+        activated_at: None,
+        sha256: row.sha256,
+        char_count: stored_count(row.char_count)?,
+        line_count: stored_count(row.line_count)?,
+    })
+}
+
+async fn activate(
+    connection: &mut PgConnection,
+    agent_type: &AgentType,
+    active: Option<Version>,
+    version: Version,
+    actor: Option<&str>,
+) -> Result<DateTime<Utc>, VersioningError> {
+    // Two statements: the index that allows one active row is checked row by row, so the old one steps down first.
+    sqlx::query!("update prompts set is_active = false where agent_type = $1 and is_active", agent_type.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let activated = sqlx::query!(
+        r#"with live as (
+                update prompts set is_active = true where agent_type = $1 and version = $2
+                returning activated_at
+            ), recorded as (
+                insert into prompt_events (occurred_at, kind, agent_type, version, actor, previous_active)
+                select activated_at, 'promoted', $1, $2, $3, $4 from live
+            )
+            select activated_at as "activated_at!" from live"#,
+        agent_type.as_str(),
+        version.to_string(),
+        actor,
+        active.map(|version| version.to_string()),
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|error| violation(error, agent_type, version, active))?
+    .ok_or_else(|| VersioningError::UnknownVersion { agent_type: agent_type.clone(), version })?;
+    Ok(activated.activated_at)
+}
+
+/// What a named constraint says in the terms of the domain.
+fn violation(error: sqlx::Error, agent_type: &AgentType, version: Version, active: Option<Version>) -> VersioningError {
+    let constraint = error.as_database_error().and_then(|database| database.constraint());
+    match (constraint, active) {
+        (Some("prompts_agent_type_version_key" | "prompts_version_order"), _) => {
+            VersioningError::VersionExists { agent_type: agent_type.clone(), version, free: version }
+        }
+        (Some("prompts_fix_forward"), Some(active)) => {
+            VersioningError::FixForward { agent_type: agent_type.clone(), version, active }
+        }
+        _ => error.into(),
+    }
+}
