@@ -37,7 +37,8 @@ pub use {
     error::{ErrorKind, VersioningError},
     loading::{AgentCacheStats, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService},
     management::{
-        CacheCleared, NewPatch, NewVersion, NextVersions, Promotion, PromptManagementService, Reissue, SeedVersion,
+        CacheCleared, ManagementCounters, NewPatch, NewVersion, NextVersions, Promotion, PromptManagementService,
+        Reissue, SeedVersion,
     },
     model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
     notifications::{Listener, listen},
@@ -47,7 +48,7 @@ pub use {
 
 /// The services that pages, REST and agents share: one instance of each in a process.
 #[cfg(feature = "server")]
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Services {
     /// Every change to a prompt.
     pub management: std::sync::Arc<PromptManagementService>,

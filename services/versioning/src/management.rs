@@ -1,6 +1,9 @@
 //! [`PromptManagementService`]: every change to a prompt.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -19,6 +22,17 @@ use crate::{
 pub struct PromptManagementService {
     store: PromptStore,
     loading: Arc<PromptLoadingService>,
+    versions_created: AtomicU64,
+    promotions: AtomicU64,
+}
+
+/// What this service changed since the process started. What happened before, or elsewhere, the events tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManagementCounters {
+    /// Versions created: drafts, patches, reissues.
+    pub versions_created: u64,
+    /// Versions that went live.
+    pub promotions: u64,
 }
 
 /// A version to be created, as a draft.
@@ -113,7 +127,15 @@ pub struct NextVersions {
 impl PromptManagementService {
     /// The service over a store; `loading` is told of what it changes.
     pub fn new(store: PromptStore, loading: Arc<PromptLoadingService>) -> Self {
-        Self { store, loading }
+        Self { store, loading, versions_created: AtomicU64::new(0), promotions: AtomicU64::new(0) }
+    }
+
+    /// What was changed through this service.
+    pub fn counters(&self) -> ManagementCounters {
+        ManagementCounters {
+            versions_created: self.versions_created.load(Ordering::Relaxed),
+            promotions: self.promotions.load(Ordering::Relaxed),
+        }
     }
 
     /// Creates a version as a draft.
@@ -136,6 +158,7 @@ impl PromptManagementService {
         match created {
             Ok(created) => {
                 change.commit().await?;
+                self.versions_created.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(agent_type = %new.agent_type, version = %new.version, sha256 = created.sha256, "version created");
                 Ok(created)
             }
@@ -224,6 +247,7 @@ impl PromptManagementService {
             // Even when the outcome is unknown: a load too many is nothing, an old prompt is wrong.
             self.loading.invalidate(&agent_type).await;
             committed?;
+            self.promotions.fetch_add(1, Ordering::Relaxed);
             tracing::info!(
                 agent_type = %agent_type, version = %version,
                 previous = active.map(tracing::field::display), "version promoted"
@@ -426,6 +450,8 @@ impl PromptManagementService {
         let committed = change.commit().await;
         self.loading.invalidate(agent_type).await;
         committed?;
+        self.versions_created.fetch_add(1, Ordering::Relaxed);
+        self.promotions.fetch_add(1, Ordering::Relaxed);
         tracing::info!(agent_type = %agent_type, version = %version, sha256 = created.sha256, "version created");
         tracing::info!(agent_type = %agent_type, version = %version, previous = %active, "version promoted");
         Ok(created)

@@ -1,0 +1,57 @@
+//! What happened, in words.
+
+use leptos::prelude::*;
+
+use super::relative_time::RelativeTime;
+use crate::api::EventRow;
+
+/// Events, newest first.
+#[component]
+pub fn EventList(
+    /// The events.
+    events: Vec<EventRow>,
+    /// The server's time, in seconds since 1970.
+    now: i64,
+) -> impl IntoView {
+    if events.is_empty() {
+        return view! { <p class="faint">"Nothing has happened yet."</p> }.into_any();
+    }
+    let lines = events
+        .into_iter()
+        .map(|event| {
+            let (what, version, detail) = in_words(&event);
+            view! {
+                <li class=format!("event {}", event.kind)>
+                    <p>
+                        <span class="agent-name">{event.agent_type}</span>
+                        {version.map(|version| view! { " " <span class="version">{version}</span> })}
+                        " "
+                        {what}
+                    </p>
+                    <p class="faint small">
+                        <RelativeTime moment=event.at now />
+                        {event.actor.map(|name| format!(" by {name}"))}
+                        {detail.map(|detail| format!(" · {detail}"))}
+                    </p>
+                </li>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! { <ol class="events">{lines}</ol> }.into_any()
+}
+
+/// What happened, to which version, and what else there is to know.
+fn in_words(event: &EventRow) -> (&'static str, Option<String>, Option<String>) {
+    let version = event.version.clone();
+    let from = |base: &Option<String>| base.as_ref().map(|base| format!("from {base}"));
+    match event.kind.as_str() {
+        "promoted" => {
+            let before = event.previous_active.as_ref().map(|version| format!("was {version}"));
+            ("went live", version, before)
+        }
+        "reissued" => ("was reissued", version, from(&event.base_version)),
+        "cache_cleared" => ("had its cache cleared", None, None),
+        _ => ("was created", version, from(&event.base_version)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Keys that work on every page.
+
+use leptos::{ev, html::Dialog, prelude::*};
+use web_sys::wasm_bindgen::JsCast;
+
+/// Listens for keys and for the help button, as long as the page lives. To be called in the browser, in an effect.
+pub fn listen_for_keys(help: NodeRef<Dialog>) {
+    let open = move || {
+        if let Some(dialog) = help.get_untracked()
+            && !dialog.open()
+        {
+            // It fails only for a dialog that is open or not in the page.
+            let _ = dialog.show_modal();
+        }
+    };
+    let keys = window_event_listener(ev::keydown, move |event| {
+        let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
+        if is_plain && !is_typing(&event) {
+            match event.key().as_str() {
+                "?" => open(),
+                "t" => click("[data-action=theme]"),
+                "j" => move_focus(Step::Next),
+                "k" => move_focus(Step::Previous),
+                _ => return,
+            }
+            event.prevent_default();
+        }
+    });
+    let button = window_event_listener(ev::click, move |event| {
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        if target.is_some_and(|target| matches!(target.closest("[data-action=help]"), Ok(Some(_)))) {
+            open();
+        }
+    });
+    on_cleanup(move || {
+        keys.remove();
+        button.remove();
+    });
+}
+
+/// A key that belongs to a text field is not ours.
+fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
+    event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()).is_some_and(|target| {
+        matches!(target.closest("input, textarea, select, [contenteditable], dialog[open]"), Ok(Some(_)))
+    })
+}
+
+fn click(selector: &str) {
+    if let Ok(Some(element)) = document().query_selector(selector)
+        && let Ok(element) = element.dyn_into::<web_sys::HtmlElement>()
+    {
+        element.click();
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Next,
+    Previous,
+}
+
+/// Moves the focus among the rows of the page's list; the first key enters it.
+fn move_focus(step: Step) {
+    let Ok(rows) = document().query_selector_all("[data-row]") else { return };
+    let rows: Vec<web_sys::HtmlElement> =
+        (0..rows.length()).filter_map(|index| rows.item(index)?.dyn_into().ok()).collect();
+    let focused = document().active_element();
+    let current = rows.iter().position(|row| focused.as_ref().is_some_and(|focused| row.contains(Some(focused))));
+    let goal = match (current, step) {
+        (None, _) => 0,
+        (Some(index), Step::Next) => (index + 1).min(rows.len().saturating_sub(1)),
+        (Some(index), Step::Previous) => index.saturating_sub(1),
+    };
+    if let Some(row) = rows.get(goal) {
+        let _ = row.focus();
+    }
+}

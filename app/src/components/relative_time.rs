@@ -1,0 +1,58 @@
+//! How long ago something was.
+
+use leptos::prelude::*;
+
+use crate::api::Moment;
+
+/// A moment as its age; the exact time is in the title and for programs.
+#[component]
+pub fn RelativeTime(
+    /// When it was.
+    moment: Moment,
+    /// The server's time, in seconds since 1970.
+    now: i64,
+) -> impl IntoView {
+    let exact = moment.text.replace('T', " ").replace('Z', " UTC");
+    view! {
+        <time datetime=moment.text title=exact>
+            {age(now - moment.seconds)}
+        </time>
+    }
+    .into_any()
+}
+
+/// An age in the largest unit that fits, rounded down: what happened 119 minutes ago was not two hours ago.
+fn age(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 5] =
+        [(31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
+    for (length, unit) in UNITS {
+        match seconds / length {
+            ..=0 => {}
+            1 => return format!("1 {unit} ago"),
+            many => return format!("{many} {unit}s ago"),
+        }
+    }
+    "just now".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_the_largest_unit_that_fits() {
+        for (seconds, text) in [
+            (-5, "just now"),
+            (0, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (119, "1 minute ago"),
+            (7_140, "1 hour ago"),
+            (172_800, "2 days ago"),
+            (2_629_800, "1 month ago"),
+            (63_115_200, "2 years ago"),
+        ] {
+            assert_eq!(age(seconds), text, "{seconds}");
+        }
+    }
+}

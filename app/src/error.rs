@@ -1,0 +1,55 @@
+//! What goes wrong, as a page shows it.
+
+use leptos::{
+    prelude::FromServerFnError,
+    server_fn::{codec::JsonEncoding, error::ServerFnErrorErr},
+};
+use serde::{Deserialize, Serialize};
+
+/// The id of the request that a page is rendered for; the log has the same.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// What a server function answers when it cannot do what was asked. Every text in it is fit for a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{message}")]
+pub struct AppError {
+    /// A stable identifier.
+    pub code: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// What to name when asking about it.
+    pub request_id: Option<String>,
+}
+
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    /// The framework's own errors carry internal text, which stays out of the answer.
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let (code, message) = match error {
+            ServerFnErrorErr::Request(_) => {
+                ("unreachable", "The server could not be reached. Check the connection, then try again.")
+            }
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => (
+                "outdated_page",
+                "The server did not understand this page; it may be older than the server. Reload it.",
+            ),
+            _ => ("internal", "Something went wrong inside Verbatim. It was logged; try again in a moment."),
+        };
+        Self { code: code.into(), message: message.into(), request_id: None }
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl From<versioning::VersioningError> for AppError {
+    fn from(error: versioning::VersioningError) -> Self {
+        use std::error::Error;
+
+        let request_id = leptos::prelude::use_context::<RequestId>().map(|RequestId(id)| id);
+        if let Some(cause) = error.source() {
+            tracing::error!(request_id, code = error.code(), cause, "a page could not be served");
+        }
+        Self { code: error.code().into(), message: error.to_string(), request_id }
+    }
+}

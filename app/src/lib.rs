@@ -1,0 +1,20 @@
+//! Every page and component of Verbatim, and their server functions.
+//!
+//! The same code renders on the server (`ssr`) and takes over in the browser (`hydrate`). Rules live in the services:
+//! a server function takes them from the context, calls one, and maps the answer to a wire type of [`api`].
+
+// Views are deeply nested types.
+#![recursion_limit = "256"]
+
+pub mod api;
+mod app;
+mod components;
+mod error;
+mod pages;
+#[cfg(feature = "ssr")]
+mod shell;
+
+pub use app::App;
+pub use error::{AppError, RequestId};
+#[cfg(feature = "ssr")]
+pub use shell::shell;

@@ -1,0 +1,4 @@
+//! One module a page.
+
+pub mod agents_overview;
+pub mod not_found;

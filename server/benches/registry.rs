@@ -1,0 +1,372 @@
+//! How fast the registry is, each figure against a limit that is measured in the same run: a bare handler, a bare cache
+//! get, a bare insert, a short history. What is printed is a ratio, so that it means the same on every machine.
+//!
+//! Two things that are compared run in turn, several rounds each, and the medians are compared.
+#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
+
+use std::{
+    hint::black_box,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use leptos::config::LeptosOptions;
+use server::{postgres::PrivatePostgres, state::AppState};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use versioning::{
+    AgentType, LoadingSettings, MIGRATOR, NewVersion, Promotion, PromptStore, PromptText, Services, Version, listen,
+};
+
+const ROUNDS: usize = 7;
+const CONNECTIONS: usize = 32;
+const ACTIVE: &str = "/api/v1/prompts/bench_reader/active";
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let all_met = runtime.block_on(measure());
+    if all_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn measure() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(20).connect_with(postgres.connect_options()).await.unwrap();
+    MIGRATOR.run(&pool).await.unwrap();
+    let store = PromptStore::new(pool.clone());
+    let services = Services::new(store.clone(), LoadingSettings::default());
+    let _listener = listen(&store, services.loading.clone()).await;
+    live(&services, "bench_reader", &"You answer in plain words. ".repeat(152)[..4096]).await;
+    let ours = serve(server::router(AppState::new(
+        services.clone(),
+        pool.clone(),
+        LeptosOptions::builder().output_name("verbatim").build(),
+        Duration::from_secs(30),
+    )))
+    .await;
+
+    let met = [
+        active_over_http(&ours).await,
+        active_in_process(&services).await,
+        create(&ours, &pool).await,
+        history(&ours, &pool).await,
+    ];
+    pool.close().await;
+    postgres.stop().await.unwrap();
+    met.into_iter().all(|met| met)
+}
+
+/// `GET …/active` against a bare axum handler that returns the same bytes.
+async fn active_over_http(ours: &str) -> bool {
+    let body = body_of(&Connection::open(ours).await.get(ACTIVE).await);
+    let bare = serve(Router::new().route(
+        ACTIVE,
+        get(move || {
+            let body = body.clone();
+            async move { ([(http::header::CONTENT_TYPE, "application/json")], body) }
+        }),
+    ))
+    .await;
+    let mut throughput = [Vec::new(), Vec::new()];
+    let mut p99 = [Vec::new(), Vec::new()];
+    load(&bare, ACTIVE, Duration::from_millis(500)).await;
+    load(ours, ACTIVE, Duration::from_millis(500)).await;
+    for _ in 0..ROUNDS {
+        for (side, address) in [bare.as_str(), ours].into_iter().enumerate() {
+            let (per_second, slow) = load(address, ACTIVE, Duration::from_secs(2)).await;
+            throughput[side].push(per_second);
+            p99[side].push(slow);
+        }
+    }
+    let [bare_rate, our_rate] = throughput.map(median);
+    let [bare_p99, our_p99] = p99.map(median);
+    let faster = report(
+        "GET active, 4 KB, 32 connections: throughput",
+        &format!("{our_rate:.0}/s against {bare_rate:.0}/s of a bare handler"),
+        our_rate / bare_rate,
+        Goal::AtLeast(0.85),
+    );
+    let steadier = report(
+        "GET active, 4 KB, 32 connections: p99",
+        &format!("{:.2} ms against {:.2} ms", our_p99 * 1e3, bare_p99 * 1e3),
+        our_p99 / bare_p99,
+        Goal::AtMost(1.5),
+    );
+    faster && steadier
+}
+
+/// `get_active_prompt` against a bare get of the cache library.
+async fn active_in_process(services: &Services) -> bool {
+    const CALLS: u32 = 1_000_000;
+    let agent_type = agent("bench_reader");
+    let bare: moka::future::Cache<AgentType, Arc<String>> =
+        moka::future::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build();
+    bare.insert(agent_type.clone(), Arc::new("x".repeat(4096))).await;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let begin = Instant::now();
+        for _ in 0..CALLS {
+            black_box(bare.get(black_box(&agent_type)).await);
+        }
+        times[0].push(begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        for _ in 0..CALLS {
+            black_box(services.loading.get_active_prompt(black_box(&agent_type)).await.unwrap());
+        }
+        times[1].push(begin.elapsed().as_secs_f64());
+    }
+    let [bare, ours] = times.map(|times| median(times) / f64::from(CALLS) * 1e9);
+    report(
+        "cached get_active_prompt, in process",
+        &format!("{ours:.0} ns against {bare:.0} ns of a bare cache get"),
+        ours / bare,
+        Goal::AtMost(1.5),
+    )
+}
+
+/// `POST …/versions` against a bare insert into the requirement's own table, with the same driver and pool.
+async fn create(ours: &str, pool: &PgPool) -> bool {
+    const WRITERS: usize = 8;
+    const DURATION: Duration = Duration::from_secs(2);
+    for statement in [
+        "create table bench_prompts (
+            id uuid primary key default gen_random_uuid(), agent_type varchar(50) not null, version varchar(20) not null,
+            prompt_text text not null, is_active boolean default false, created_at timestamptz default now(),
+            created_by varchar(100), notes text, unique (agent_type, version))",
+        "create index on bench_prompts (agent_type)",
+        "create index on bench_prompts (agent_type, is_active)",
+        "create index on bench_prompts (created_at)",
+    ] {
+        sqlx::query(statement).execute(pool).await.unwrap();
+    }
+    let text = "Write plainly. ".repeat(68);
+    let count = AtomicU64::new(0);
+    let mut rates = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        let begin = Instant::now();
+        let made = crowd(WRITERS, async |writer| {
+            let mut made = 0;
+            while begin.elapsed() < DURATION {
+                sqlx::query("insert into bench_prompts (agent_type, version, prompt_text) values ($1, $2, $3)")
+                    .bind(format!("bench_writer_{round}_{writer}"))
+                    .bind(format!("1.0.{}", count.fetch_add(1, Ordering::Relaxed)))
+                    .bind(&text)
+                    .execute(pool)
+                    .await
+                    .unwrap();
+                made += 1;
+            }
+            made
+        })
+        .await;
+        rates[0].push(f64::from(made) / begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        let made = crowd(WRITERS, async |writer| {
+            let mut connection = Connection::open(ours).await;
+            let mut made = 0;
+            while begin.elapsed() < DURATION {
+                let body = serde_json::json!({
+                    "agent_type": format!("bench_writer_{round}_{writer}"), "version": format!("1.0.{made}"),
+                    "prompt_text": text,
+                });
+                let answer = connection.post("/api/v1/prompts/versions", &body.to_string()).await;
+                assert!(answer.starts_with(b"HTTP/1.1 201"), "{}", String::from_utf8_lossy(&answer));
+                made += 1;
+            }
+            made
+        })
+        .await;
+        rates[1].push(f64::from(made) / begin.elapsed().as_secs_f64());
+    }
+    let [bare, ours] = rates.map(median);
+    report(
+        "POST versions, 8 writers",
+        &format!("{ours:.0}/s against {bare:.0}/s of a bare insert"),
+        ours / bare,
+        Goal::AtLeast(0.5),
+    )
+}
+
+/// The first page of the history with 100 and with 100,000 versions.
+async fn history(ours: &str, pool: &PgPool) -> bool {
+    for (name, versions) in [("bench_short", 100), ("bench_long", 100_000)] {
+        sqlx::query("insert into agents (agent_type) values ($1)").bind(name).execute(pool).await.unwrap();
+        sqlx::query(
+            "insert into prompts (agent_type, version, prompt_text, created_at)
+                select $1, '1.' || n / 1000 || '.' || n % 1000, 'Write plainly, as number ' || n || ' says.',
+                    now() + n * interval '1 millisecond'
+                from generate_series(0, $2 - 1) n",
+        )
+        .bind(name)
+        .bind(versions)
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+    sqlx::query("analyze").execute(pool).await.unwrap();
+    let mut connection = Connection::open(ours).await;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..300 {
+        for (side, name) in ["bench_short", "bench_long"].into_iter().enumerate() {
+            let begin = Instant::now();
+            let answer = connection.get(&format!("/api/v1/prompts/{name}/versions")).await;
+            times[side].push(begin.elapsed().as_secs_f64());
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+        }
+    }
+    let [short, long] = times.map(median);
+    report(
+        "first page of the history: 100,000 versions against 100",
+        &format!("{:.2} ms against {:.2} ms", long * 1e3, short * 1e3),
+        long / short,
+        Goal::AtMost(1.5),
+    )
+}
+
+enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+fn report(what: &str, figures: &str, ratio: f64, goal: Goal) -> bool {
+    let (is_met, goal) = match goal {
+        Goal::AtLeast(limit) => (ratio >= limit, format!("at least {limit}")),
+        Goal::AtMost(limit) => (ratio <= limit, format!("at most {limit}")),
+    };
+    let verdict = if is_met { "met" } else { "MISSED" };
+    println!("{what}\n    ratio {ratio:.2}, goal {goal}: {verdict} ({figures})");
+    is_met
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn agent(name: &str) -> AgentType {
+    name.parse().unwrap()
+}
+
+async fn live(services: &Services, name: &str, text: &str) {
+    let new = NewVersion {
+        agent_type: agent(name),
+        version: Version::FIRST,
+        prompt_text: PromptText::parse(text.into()).unwrap(),
+        created_by: None,
+        notes: None,
+        base_version: None,
+    };
+    services.management.create_version(new).await.unwrap();
+    let promotion =
+        Promotion { agent_type: agent(name), version: Version::FIRST, expected_active: None, promoted_by: None };
+    services.management.promote_to_active(promotion).await.unwrap();
+}
+
+/// Serves a router on a port of this machine, as the server does; its address.
+async fn serve(router: Router) -> String {
+    use axum::serve::ListenerExt;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let listener = listener.tap_io(|connection| connection.set_nodelay(true).unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+/// Runs as many of the same work at once, and adds up what they did.
+async fn crowd(size: usize, work: impl AsyncFn(usize) -> u32) -> u32 {
+    let all = (0..size).map(|number| work(number));
+    futures_util::future::join_all(all).await.into_iter().sum()
+}
+
+/// Requests a path over and over on 32 connections: requests a second, and the 99th percentile of a request's seconds.
+async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
+    let begin = Instant::now();
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (address, path) = (address.to_owned(), path.to_owned());
+            tokio::spawn(async move {
+                let mut connection = Connection::open(&address).await;
+                let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
+                let mut times = Vec::with_capacity(1 << 16);
+                while begin.elapsed() < duration {
+                    let sent = Instant::now();
+                    connection.exchange(request.as_bytes()).await;
+                    times.push(sent.elapsed().as_secs_f64());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for client in clients {
+        times.extend(client.await.unwrap());
+    }
+    let elapsed = begin.elapsed().as_secs_f64();
+    times.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
+    let per_second = times.len() as f64 / elapsed;
+    (per_second, times[times.len() * 99 / 100])
+}
+
+/// An HTTP/1.1 connection that does as little as it can, so that the server is what is measured.
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::with_capacity(1 << 16) }
+    }
+
+    async fn get(&mut self, path: &str) -> Vec<u8> {
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes()).await;
+        self.buffer.clone()
+    }
+
+    async fn post(&mut self, path: &str, body: &str) -> Vec<u8> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.exchange(request.as_bytes()).await;
+        self.buffer.clone()
+    }
+
+    async fn exchange(&mut self, request: &[u8]) {
+        self.stream.write_all(request).await.unwrap();
+        self.buffer.clear();
+        loop {
+            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
+            let Some(head) = find(&self.buffer, b"\r\n\r\n") else { continue };
+            let length = find(&self.buffer[..head], b"content-length: ").expect("answers have a length") + 16;
+            let digits = self.buffer[length..head].iter().take_while(|byte| byte.is_ascii_digit());
+            let length = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+            if self.buffer.len() >= head + 4 + length {
+                return;
+            }
+        }
+    }
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}
+
+fn body_of(answer: &[u8]) -> Bytes {
+    let head = find(answer, b"\r\n\r\n").unwrap();
+    Bytes::copy_from_slice(&answer[head + 4..])
+}

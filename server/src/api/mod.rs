@@ -1,0 +1,82 @@
+//! The REST API under `/api/v1`, its OpenAPI document and the page at `/docs`.
+
+use axum::{Router, extract::Request, middleware};
+use http::StatusCode;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{observe, state::AppState};
+
+pub mod conditional;
+mod extract;
+pub mod problem;
+pub mod prompts;
+
+use problem::ApiError;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Verbatim",
+        description = "A prompt registry that only moves forward: each agent type has its own line of semantic \
+            versions, exactly one is active, and nothing is ever rolled back.\n\nEvery refusal is a problem document \
+            (RFC 9457) whose `code` is stable. A write may name the version that it was based on; if that is no longer \
+            current, the answer is 409 and nothing has changed.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "prompts", description = "Versions of prompts: create, promote, read."),
+        (name = "cache", description = "The cache that active prompts are served from."),
+    ),
+)]
+struct ApiDoc;
+
+/// The routes, and the document that describes them.
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(ApiDoc::openapi()).nest(
+        "/api/v1",
+        OpenApiRouter::new()
+            .routes(routes!(prompts::create::create_version))
+            .routes(routes!(prompts::create::create_patch))
+            .routes(routes!(prompts::create::reissue))
+            .routes(routes!(prompts::promote::promote))
+            .routes(routes!(prompts::read::list_versions))
+            .routes(routes!(prompts::read::get_active))
+            .routes(routes!(prompts::read::get_version))
+            .routes(routes!(prompts::cache::clear_cache))
+            .routes(routes!(prompts::cache::cache_stats)),
+    )
+}
+
+/// The OpenAPI 3.1 document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// The API and its documentation.
+pub fn router(state: &AppState) -> Router {
+    let (api, document) = routes().split_for_parts();
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
+    let api = api
+        // The API's own answers for what it does not have; below /api nothing is a page.
+        .route("/api/{*path}", axum::routing::any(unknown_endpoint))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), observe::api));
+    Router::new().merge(api).merge(docs).with_state(state.clone())
+}
+
+async fn unknown_endpoint(request: Request) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_endpoint",
+        format!("There is nothing at {}. /docs lists what there is.", request.uri().path()),
+    )
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not answer {}. /docs lists what does.", request.uri().path(), request.method()),
+    )
+}

@@ -1,0 +1,131 @@
+//! Refusals and failures as problem documents (RFC 9457).
+
+use std::{error::Error, sync::Arc};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use versioning::{ErrorKind, InvalidInput, VersioningError};
+
+/// The media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem document (RFC 9457). `type` is left out, which means `about:blank`: `code` is what programs go by.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// The standard phrase of the status.
+    #[schema(example = "Conflict")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 409)]
+    pub status: u16,
+    /// What happened and what to do about it.
+    pub detail: String,
+    /// A stable identifier of the refusal.
+    #[schema(example = "fix_forward")]
+    pub code: String,
+    /// The field, path segment or query parameter that it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "version")]
+    pub field: Option<String>,
+    /// What to name when asking about it: the log has the same id.
+    pub request_id: String,
+}
+
+/// What a handler answers when it refuses or fails. The middleware in [`crate::observe`] logs it and writes the problem
+/// document, because it knows the request's id.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    field: Option<String>,
+    /// For the log alone.
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// A refusal.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), field: None, cause: None }
+    }
+
+    /// The field that it is about.
+    #[must_use]
+    pub fn in_field(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable identifier.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened and what to do about it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Why, for the log.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+
+    /// The document itself.
+    pub fn into_document(self, request_id: &str) -> Response {
+        let problem = Problem {
+            title: self.status.canonical_reason().unwrap_or("Error").into(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            code: self.code.into(),
+            field: self.field,
+            request_id: request_id.into(),
+        };
+        // A struct of texts and a number always has a JSON form.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<VersioningError> for ApiError {
+    fn from(error: VersioningError) -> Self {
+        let status = match error.kind() {
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self {
+            status,
+            code: error.code(),
+            detail: error.to_string(),
+            field: error.field().map(Into::into),
+            cause: error.source().is_some().then(|| Arc::new(error) as Arc<dyn Error + Send + Sync>),
+        }
+    }
+}
+
+impl From<InvalidInput> for ApiError {
+    fn from(invalid: InvalidInput) -> Self {
+        VersioningError::from(invalid).into()
+    }
+}

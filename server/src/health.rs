@@ -1,0 +1,54 @@
+//! Probes: whether the process lives, whether it can do its work, and what it counted.
+
+use std::time::Duration;
+
+use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use http::{StatusCode, header};
+use serde::Serialize;
+
+use crate::state::AppState;
+
+/// How long the database may take to answer the probe.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// `/healthz`, `/readyz` and `/metrics`.
+pub fn router(state: &AppState) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(state.clone())
+}
+
+/// Whether the node can take requests, and what keeps it from it.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    database: &'static str,
+    migrations: &'static str,
+    draining: bool,
+}
+
+async fn ready(State(state): State<AppState>) -> impl IntoResponse {
+    let is_migrated = state.services.management.is_migrated();
+    let (database, migrations) = match tokio::time::timeout(PROBE_LIMIT, is_migrated).await {
+        Ok(Ok(true)) => ("ok", "ok"),
+        Ok(Ok(false)) => ("ok", "pending"),
+        Ok(Err(_)) | Err(_) => ("unavailable", "unknown"),
+    };
+    let draining = state.is_draining();
+    let ready = migrations == "ok" && !draining;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, database, migrations, draining }))
+}
+
+async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    match state.metrics.encode() {
+        Ok(text) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        ),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Verbatim's server: configuration, database, REST API, pages and command line.
+//!
+//! [`main`](../verbatim/index.html) is a thin shell over [`commands`]; tests and benches use [`router`] and
+//! [`state::AppState`] directly, which is all that a request ever sees.
+
+pub mod api;
+pub mod commands;
+pub mod config;
+pub mod database;
+pub mod health;
+pub mod metrics;
+pub mod observe;
+pub mod pages;
+pub mod postgres;
+pub mod seeds;
+pub mod serve;
+pub mod state;
+pub mod telemetry;
+
+use axum::Router;
+use state::AppState;
+
+/// Everything that the server answers: the API, the probes and the pages.
+pub fn router(state: AppState) -> Router {
+    Router::new().merge(api::router(&state)).merge(health::router(&state)).merge(pages::router(&state))
+}

@@ -1,0 +1,133 @@
+//! Around every request: its id, its time limit, what is logged and counted, and how an error leaves the process.
+
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tracing::Instrument;
+
+use crate::{api::problem::ApiError, state::AppState};
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, in the extensions of the request.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// The id that a proxy gave, if it is a plain one, else one of our own.
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(&REQUEST_ID).filter(|id| {
+            let id = id.as_bytes();
+            (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        });
+        Self(given.cloned().unwrap_or_else(Self::next))
+    }
+
+    /// Unique among all nodes without asking a random source each time: a random start, then a count.
+    fn next() -> HeaderValue {
+        static NODE: LazyLock<u32> = LazyLock::new(|| uuid::Uuid::new_v4().as_fields().0);
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let id = format!("{:08x}-{:x}", *NODE, COUNT.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or("unknown")
+    }
+}
+
+/// Around the API: an error becomes a problem document, and a request that takes too long is given up.
+pub async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    observe(state, request, next, |error, id| error.into_document(id.as_str())).await
+}
+
+/// Around the pages: they render their own errors; what is left is said in plain text.
+pub async fn page(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    observe(state, request, next, |error, id| {
+        (error.status(), format!("{} (request {})", error.detail(), id.as_str())).into_response()
+    })
+    .await
+}
+
+async fn observe(
+    state: AppState,
+    mut request: Request,
+    next: Next,
+    render: impl FnOnce(ApiError, &RequestId) -> Response,
+) -> Response {
+    let begin = Instant::now();
+    let id = RequestId::of(&request);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(id.clone());
+    // Every line that is logged on the way carries the id.
+    let span = tracing::info_span!("request", id = id.as_str(), %method, path);
+
+    let answered = tokio::time::timeout(state.request_timeout, next.run(request).instrument(span.clone())).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "request_timeout",
+            "The request took too long and was given up. If it was a change, look whether it was made before you try \
+             again.",
+        )
+        .into_response()
+    });
+    let status = response.status();
+    let error = response.extensions_mut().remove::<ApiError>();
+    span.in_scope(|| {
+        let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+        match &error {
+            Some(error) if status.is_server_error() => {
+                let cause = error.cause().map(|cause| chain(cause));
+                tracing::error!(status = status.as_u16(), milliseconds, code = error.code(), cause, "failed");
+            }
+            Some(error) => {
+                tracing::info!(
+                    status = status.as_u16(),
+                    milliseconds,
+                    code = error.code(),
+                    detail = error.detail(),
+                    "refused"
+                );
+            }
+            None => tracing::debug!(status = status.as_u16(), milliseconds, "answered"),
+        }
+    });
+    if let Some(error) = error {
+        let allow = response.headers_mut().remove(http::header::ALLOW);
+        response = render(error, &id);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(http::header::ALLOW, allow);
+        }
+    }
+    state.metrics.request(&method, route.as_ref().map_or("none", MatchedPath::as_str), status);
+    response.headers_mut().insert(REQUEST_ID, id.0);
+    response
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

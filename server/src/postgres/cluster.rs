@@ -1,0 +1,247 @@
+//! The cluster's folder and the server over it: making, starting, watching, stopping.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
+use tokio::process::{Child, Command};
+
+use super::{PostgresError, account::Account, binaries::Binaries};
+
+/// How long a start may take: the recovery of a large cluster after a crash reads its log again.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a stop may take: it writes everything that is still in memory.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The role and the database that the server uses.
+pub(super) const NAME: &str = "verbatim";
+
+/// A cluster and how to run it.
+#[derive(Debug, Clone)]
+pub(super) struct Cluster {
+    pub folder: PathBuf,
+    pub socket_dir: PathBuf,
+    pub log: PathBuf,
+    pub binaries: Binaries,
+    pub account: Option<Account>,
+}
+
+impl Cluster {
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.program(program));
+        if let Some(account) = &self.account {
+            account.apply(&mut command);
+        }
+        // The folder that the server was started in may be closed to the account.
+        command.current_dir("/").env_remove("PGDATA").env("LC_ALL", "C").stdin(Stdio::null());
+        command
+    }
+
+    /// Makes the cluster beside its goal and renames it at the end, so that it is there whole or not at all.
+    pub(super) async fn create(&self) -> Result<(), PostgresError> {
+        let unfinished = self.folder.with_extension("new");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(PostgresError::io(&unfinished))?;
+        }
+        private_folder(&unfinished, self.account.as_ref())?;
+        let made = self
+            .command("initdb")
+            .args([
+                "--username",
+                NAME,
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+                "--auth",
+                "reject",
+                "--auth-local",
+                "trust",
+            ])
+            .args(["--data-checksums", "--pgdata"])
+            .arg(&unfinished)
+            .output()
+            .await
+            .map_err(PostgresError::io(self.binaries.program("initdb")))?;
+        if !made.status.success() {
+            return Err(PostgresError::Program {
+                program: "initdb",
+                said: end_of(&String::from_utf8_lossy(&made.stderr)),
+            });
+        }
+        fs::rename(&unfinished, &self.folder).map_err(PostgresError::io(&self.folder))?;
+        tracing::info!(folder = %self.folder.display(), major = self.binaries.major(), "a new PostgreSQL cluster was made");
+        Ok(())
+    }
+
+    /// Stops a server that outlived its Verbatim. The caller holds the lock of the data folder, so nobody else's it is.
+    pub(super) async fn stop_orphan(&self) -> Result<(), PostgresError> {
+        let status = self.command("pg_ctl").arg("status").arg("-D").arg(&self.folder).output().await;
+        // 0: it runs. 3: it does not; what a crash left behind, the server itself clears away.
+        if !status.is_ok_and(|output| output.status.success()) {
+            return Ok(());
+        }
+        tracing::warn!("the last server left its PostgreSQL running; stopping it first");
+        let stopped = self
+            .command("pg_ctl")
+            .args(["stop", "--mode", "fast", "--wait", "--timeout", "60", "-D"])
+            .arg(&self.folder)
+            .output()
+            .await
+            .map_err(PostgresError::io(self.binaries.program("pg_ctl")))?;
+        if stopped.status.success() {
+            Ok(())
+        } else {
+            Err(PostgresError::NotStopped { seconds: 60, log: self.log.clone() })
+        }
+    }
+
+    /// Starts the server and waits until it lets somebody in.
+    pub(super) async fn start(&self) -> Result<Child, PostgresError> {
+        let begin = Instant::now();
+        loop {
+            let mut starting = Starting(Some(self.spawn()?));
+            match self.wait_until_ready(&mut starting, begin).await {
+                Ok(child) => return Ok(child),
+                // The processes of a server that was killed take a moment to go, and hold its memory until then.
+                Err(ended)
+                    if ended.is_some()
+                        && begin.elapsed() < Duration::from_secs(10)
+                        && self.is_held_by_old_processes() =>
+                {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(Some(status)) => {
+                    let said = format!("it ended ({status}). The end of its log is: {}", self.end_of_log());
+                    return Err(PostgresError::Program { program: "postgres", said });
+                }
+                Err(None) => {
+                    let seconds = START_LIMIT.as_secs();
+                    return Err(PostgresError::NotReady { seconds, log: self.log.clone(), said: self.end_of_log() });
+                }
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<Child, PostgresError> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(PostgresError::io(&self.log))?;
+        let errors = log.try_clone().map_err(PostgresError::io(&self.log))?;
+        let program = self.binaries.program("postgres");
+        let setting = |name: &str, value: &dyn std::fmt::Display| format!("{name}={value}");
+        self.command("postgres")
+            .arg("-D")
+            .arg(&self.folder)
+            // No port: only who can enter the socket's folder can connect.
+            .args(["-c", "listen_addresses=", "-c"])
+            .arg(setting("unix_socket_directories", &self.socket_dir.display()))
+            .args(["-c", "unix_socket_permissions=0700", "-c", "max_connections=200", "-c", "timezone=UTC"])
+            .args(["-c", "log_timezone=UTC"])
+            .stdout(log)
+            .stderr(errors)
+            // Ctrl-C in a terminal reaches every process of the group; the database is to outlive the requests.
+            .process_group(0)
+            .spawn()
+            .map_err(PostgresError::io(program))
+    }
+
+    /// The server once it lets us in; else how it ended, or none when the time is over.
+    async fn wait_until_ready(&self, starting: &mut Starting, begin: Instant) -> Result<Child, Option<ExitStatus>> {
+        while begin.elapsed() < START_LIMIT {
+            if let Some(Ok(Some(status))) = starting.0.as_mut().map(Child::try_wait) {
+                return Err(Some(status));
+            }
+            if let Ok(connection) = self.options("postgres").connect().await {
+                let _ = connection.close().await;
+                return starting.0.take().ok_or(None);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(None)
+    }
+
+    fn is_held_by_old_processes(&self) -> bool {
+        let said = self.end_of_log();
+        said.contains("is still in use") || said.contains("lock file")
+    }
+
+    /// Makes the database, if it is not there.
+    pub(super) async fn ensure_database(&self) -> Result<(), PostgresError> {
+        let failed = |error: sqlx::Error| PostgresError::Program { program: "postgres", said: error.to_string() };
+        if let Ok(connection) = self.options(NAME).connect().await {
+            return connection.close().await.map_err(failed);
+        }
+        let made = self
+            .command("createdb")
+            .arg("--host")
+            .arg(&self.socket_dir)
+            .args(["--username", NAME, "--maintenance-db", "postgres", NAME])
+            .output()
+            .await
+            .map_err(PostgresError::io(self.binaries.program("createdb")))?;
+        if made.status.success() {
+            Ok(())
+        } else {
+            let said = end_of(&String::from_utf8_lossy(&made.stderr));
+            Err(PostgresError::Program { program: "createdb", said })
+        }
+    }
+
+    pub(super) fn options(&self, database: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .host(&self.socket_dir.to_string_lossy())
+            .socket(&self.socket_dir)
+            .username(NAME)
+            .database(database)
+    }
+
+    /// Tells the server to close every connection and stop, and waits for it.
+    pub(super) async fn stop(&self, child: &mut Child) -> Result<(), PostgresError> {
+        terminate(child);
+        match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(PostgresError::NotStopped { seconds: STOP_LIMIT.as_secs(), log: self.log.clone() }),
+        }
+    }
+
+    fn end_of_log(&self) -> String {
+        fs::read(&self.log).map(|log| end_of(&String::from_utf8_lossy(&log))).unwrap_or_default()
+    }
+}
+
+/// A server that nobody has taken over yet: if the start is given up, it is told to stop.
+struct Starting(Option<Child>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            terminate(child);
+        }
+    }
+}
+
+/// SIGINT is PostgreSQL's fast shutdown: it ends what is under way and writes everything down.
+pub(super) fn terminate(child: &Child) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::INT);
+    }
+}
+
+/// A folder that only the account can enter.
+pub(super) fn private_folder(path: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
+    fs::create_dir_all(path).map_err(PostgresError::io(path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(PostgresError::io(path))?;
+    account.map_or(Ok(()), |account| account.own(path))
+}
+
+/// The last lines of what a program said.
+fn end_of(text: &str) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(5)..].join(" | ")
+}

@@ -1,0 +1,122 @@
+//! From settings to a running server, and down again without losing a request.
+
+use std::{future::IntoFuture, net::SocketAddr, path::Path, sync::atomic::Ordering};
+
+use anyhow::{Context, bail};
+use axum::serve::ListenerExt;
+use leptos::config::LeptosOptions;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use versioning::{LoadingSettings, PromptStore, Services, listen};
+
+use crate::{
+    config::{CommonSettings, ServeSettings},
+    database::Database,
+    router, seeds,
+    state::AppState,
+};
+
+/// Migrates, seeds, serves and drains.
+///
+/// # Errors
+/// With a message for whoever started the server.
+pub async fn serve(common: &CommonSettings, settings: &ServeSettings) -> anyhow::Result<()> {
+    check_address(settings)?;
+    // Before the database: an address that is taken should not cost the start of a PostgreSQL.
+    let listener = TcpListener::bind(settings.addr)
+        .await
+        .with_context(|| format!("cannot serve on {}; choose another address with VERBATIM_ADDR", settings.addr))?;
+    let database = tokio::select! {
+        opened = Database::open(common) => opened?,
+        // A start that is given up stops what it has started.
+        () = told_to_stop() => return Ok(()),
+    };
+    let served = run(settings, &database, listener).await;
+    database.close().await?;
+    served
+}
+
+async fn run(settings: &ServeSettings, database: &Database, listener: TcpListener) -> anyhow::Result<()> {
+    database.migrate().await?;
+    let store = PromptStore::new(database.pool.clone());
+    let loading = LoadingSettings { time_to_live: settings.cache_ttl, ..LoadingSettings::default() };
+    let services = Services::new(store.clone(), loading);
+    if settings.seed && services.management.seed(&seeds::versions()?).await? {
+        tracing::info!("the registry was empty; the ten agents are in place");
+    }
+    let _listening = listen(&store, services.loading.clone()).await;
+
+    let options = leptos_options(settings.addr, &settings.site_root)?;
+    let state = AppState::new(services, database.pool.clone(), options, settings.request_timeout);
+    let address = listener.local_addr()?;
+    // Small answers are not to wait for more to send.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let draining = state.draining.clone();
+    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
+    let mut server = std::pin::pin!(server.into_future());
+    tracing::info!("serving on http://{address}");
+
+    tokio::select! {
+        ended = &mut server => return ended.context("the server ended by itself"),
+        () = told_to_stop() => {}
+    }
+    draining.store(true, Ordering::Relaxed);
+    tracing::info!("told to stop; requests under way are given time to end");
+    let _ = stop.send(());
+    tokio::select! {
+        ended = &mut server => ended.context("the server did not end cleanly")?,
+        () = tokio::time::sleep(settings.drain_timeout) => {
+            tracing::warn!(seconds = settings.drain_timeout.as_secs_f64(), "requests under way were cut off");
+        }
+        () = told_to_stop() => tracing::warn!("told again; requests under way were cut off"),
+    }
+    Ok(())
+}
+
+fn check_address(settings: &ServeSettings) -> anyhow::Result<()> {
+    if !settings.addr.ip().is_loopback() && !settings.allow_remote {
+        bail!(
+            "{} can be reached by other machines, and Verbatim has no accounts yet: whoever reaches it can change every \
+             prompt. Serve on 127.0.0.1 behind a proxy that authenticates, or allow it with VERBATIM_ALLOW_REMOTE=true.",
+            settings.addr
+        );
+    }
+    Ok(())
+}
+
+/// Where the pages' scripts and styles lie. Their names carry a hash when the build tool made them.
+fn leptos_options(addr: SocketAddr, site_root: &Path) -> anyhow::Result<LeptosOptions> {
+    let hashes = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("hash.txt")));
+    let has_hashes = hashes.is_some_and(|path| path.is_file());
+    if !has_hashes || !site_root.join("pkg").is_dir() {
+        tracing::warn!(site_root = %site_root.display(), "the pages have no scripts and styles; build with `make`");
+    }
+    let site_root = site_root.to_str().context("VERBATIM_SITE_ROOT is not UTF-8")?;
+    Ok(LeptosOptions::builder()
+        .output_name("verbatim")
+        .site_root(site_root.to_owned())
+        .site_pkg_dir("pkg")
+        .site_addr(addr)
+        .hash_files(has_hashes)
+        .build())
+}
+
+/// SIGTERM or SIGINT.
+pub(crate) async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the signals end the process by themselves; there is nothing to wait for.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

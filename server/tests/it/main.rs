@@ -1,0 +1,10 @@
+//! The server: its REST API through the real router, and the whole program as processes. A real PostgreSQL throughout.
+#![expect(clippy::unwrap_used, reason = "a test that meets an error fails")]
+
+mod api_bad_input;
+mod api_prompts;
+mod openapi;
+mod private_postgres;
+mod probes;
+mod process;
+mod support;

@@ -1,0 +1,359 @@
+//! The whole program, as processes: several nodes, kills, stops, the command line, and the README's own words.
+
+use std::{
+    collections::BTreeSet,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+};
+
+use crate::support::eventually;
+
+/// A `verbatim serve` on a port that the system chose.
+struct Node {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    url: String,
+}
+
+/// The binary, without the settings of whoever runs the tests.
+fn verbatim() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
+    let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        name == "DATABASE_URL" || name.to_string_lossy().starts_with("VERBATIM_") && name != "VERBATIM_POSTGRES_BIN"
+    });
+    for name in ours.collect::<Vec<_>>() {
+        command.env_remove(name);
+    }
+    command.env("VERBATIM_LOG_FORMAT", "json").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+impl Node {
+    async fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, &[]).await
+    }
+
+    async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = verbatim();
+        command.args(["serve", "--addr", "127.0.0.1:0", "--database-url", database_url]);
+        let mut child = command.envs(settings.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = Vec::new();
+        let url = loop {
+            let line = log.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended: {seen:#?}"));
+            let message = serde_json::from_str::<Value>(&line).unwrap_or_default()["message"].clone();
+            if let Some(url) = message.as_str().and_then(|message| message.strip_prefix("serving on ")) {
+                break url.to_owned();
+            }
+            seen.push(line);
+        };
+        Self { child, log, url }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
+    }
+
+    async fn kill(mut self) {
+        kill_process(self.pid(), Signal::KILL).unwrap();
+        self.child.wait().await.unwrap();
+    }
+
+    /// The status and the body.
+    async fn curl(&self, arguments: &[&str], path: &str) -> Option<(u16, String)> {
+        curl(arguments, &format!("{}{path}", self.url)).await
+    }
+
+    async fn active(&self, agent_type: &str) -> String {
+        let (status, body) = self.curl(&[], &format!("/api/v1/prompts/{agent_type}/active")).await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<Value>(&body).unwrap()["version"].as_str().unwrap().to_owned()
+    }
+
+    async fn patch(&self, agent_type: &str, text: &str) -> Option<(u16, String)> {
+        let body = json!({ "agent_type": agent_type, "prompt_text": text }).to_string();
+        self.curl(&["-H", "content-type: application/json", "-d", &body], "/api/v1/prompts/patch").await
+    }
+}
+
+async fn curl(arguments: &[&str], url: &str) -> Option<(u16, String)> {
+    let output = Command::new("curl")
+        .args(["-sS", "--max-time", "30", "-w", "\n%{http_code}"])
+        .args(arguments)
+        .arg(url)
+        .output()
+        .await
+        .unwrap();
+    output.status.success().then_some(())?;
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = said.rsplit_once('\n').unwrap();
+    Some((status.parse().unwrap(), body.to_owned()))
+}
+
+/// An empty database of the test's own server, and its address.
+async fn database(options: &PgConnectOptions) -> String {
+    use sqlx::ConnectOptions;
+    options.to_url_lossy().to_string()
+}
+
+fn succeeds(output: &std::process::Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_promotion_on_one_node_is_served_by_the_other_within_milliseconds(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let url = database(&options).await;
+    let one = Node::start(&url).await;
+    let other = Node::start(&url).await;
+    assert_eq!(other.active("frontend_dev").await, "1.0.0");
+    // A connection that is kept: the measure is the promotion, not the start of a program.
+    let mut connection = Raw::open(&other.url).await;
+    let mut waits = Vec::new();
+    for round in 1..=100 {
+        let (status, body) = one.patch("frontend_dev", &format!("round {round}")).await.unwrap();
+        assert_eq!(status, 201, "{body}");
+        let promoted = Instant::now();
+        let expected = format!("\"version\":\"1.0.{round}\"");
+        while !connection.get("/api/v1/prompts/frontend_dev/active").await.contains(&expected) {
+            assert!(promoted.elapsed() < Duration::from_secs(5), "round {round} was never served");
+        }
+        waits.push(promoted.elapsed());
+    }
+    waits.sort();
+    println!("other node serves a promotion after: median {:?}, p99 {:?}", waits[49], waits[98]);
+    assert!(waits[98] <= Duration::from_millis(50), "p99 is {:?}", waits[98]);
+}
+
+/// One HTTP connection that is kept open.
+struct Raw(tokio::net::TcpStream);
+
+impl Raw {
+    async fn open(url: &str) -> Self {
+        Self(tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap())
+    }
+
+    async fn get(&mut self, path: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        self.0.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        loop {
+            self.0.read_buf(&mut answer).await.unwrap();
+            let text = String::from_utf8_lossy(&answer);
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length =
+                    head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                if length.is_some_and(|length: usize| body.len() >= length) {
+                    return text.into_owned();
+                }
+            }
+        }
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_killed_server_loses_no_acknowledged_write(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let mut acknowledged = BTreeSet::new();
+    for round in 0..4 {
+        let node = Node::start(&url).await;
+        let deadline = Instant::now() + Duration::from_millis(150 + 120 * round);
+        let writers = (0..4).map(|writer| {
+            let url = node.url.clone();
+            tokio::spawn(async move {
+                let mut written = Vec::new();
+                loop {
+                    let text = format!("text {round} {writer} {}", written.len());
+                    let body = json!({ "agent_type": "workshopper", "prompt_text": text }).to_string();
+                    let patch = format!("{url}/api/v1/prompts/patch");
+                    match curl(&["-H", "content-type: application/json", "-d", &body], &patch).await {
+                        Some((201, body)) => {
+                            let version: Value = serde_json::from_str(&body).unwrap();
+                            written.push((version["version"].as_str().unwrap().to_owned(), text));
+                        }
+                        _ => return written,
+                    }
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        // In the middle of whatever it does.
+        tokio::time::sleep_until(deadline.into()).await;
+        node.kill().await;
+        for writer in writers {
+            acknowledged.extend(writer.await.unwrap());
+        }
+    }
+    assert!(acknowledged.len() >= 8, "only {} writes were made", acknowledged.len());
+    let pool = PgPool::connect(&url).await.unwrap();
+    for (version, text) in &acknowledged {
+        let stored: Option<String> =
+            sqlx::query_scalar("select prompt_text from prompts where agent_type = 'workshopper' and version = $1")
+                .bind(version)
+                .fetch_optional(&pool)
+                .await
+                .unwrap();
+        assert_eq!(stored.as_ref(), Some(text), "{version} was acknowledged");
+    }
+    // Nothing is half done: every version has its event, went live, and the last one is active.
+    let odd: Vec<String> = sqlx::query_scalar(
+        "select version from prompts where agent_type = 'workshopper' and (
+            activated_at is null
+            or (select count(*) from prompt_events e where (e.agent_type, e.version) = (prompts.agent_type, prompts.version)) <> 2
+            or is_active <> (patch = (select max(patch) from prompts where agent_type = 'workshopper')))",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(odd, Vec::<String>::new());
+    let node = Node::start(&url).await;
+    let newest: i64 = sqlx::query_scalar("select max(patch) from prompts where agent_type = 'workshopper'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(node.active("workshopper").await, format!("1.0.{newest}"));
+}
+
+#[tokio::test]
+async fn a_private_database_survives_kills_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let data = folder.path().join("data");
+    let settings = [("VERBATIM_DATA_DIR", data.to_str().unwrap())];
+    let node = Node::start_with("", &settings).await;
+    assert_eq!(node.patch("judge", "x").await.unwrap().0, 404);
+    assert_eq!(node.patch("workshopper", "kept").await.unwrap().0, 201);
+    let postmaster = || {
+        let pid = std::fs::read_to_string(data.join("cluster/postmaster.pid")).ok()?;
+        Pid::from_raw(pid.lines().next()?.trim().parse().ok()?)
+    };
+
+    // PostgreSQL is killed under the server: what is cached is served throughout, and it heals by itself.
+    assert_eq!(node.active("workshopper").await, "1.0.1");
+    kill_process(postmaster().unwrap(), Signal::KILL).unwrap();
+    for _ in 0..20 {
+        assert_eq!(node.active("workshopper").await, "1.0.1");
+    }
+    eventually("it takes writes again", async || matches!(node.patch("workshopper", "again").await, Some((201, _))))
+        .await;
+    assert_eq!(node.active("workshopper").await, "1.0.2");
+
+    // The server is killed: the next one finds its PostgreSQL still running.
+    node.kill().await;
+    assert!(postmaster().is_some());
+    let mut node = Node::start_with("", &settings).await;
+    assert_eq!(node.active("workshopper").await, "1.0.2");
+
+    // And told to stop, it leaves nothing behind.
+    kill_process(node.pid(), Signal::TERM).unwrap();
+    assert!(node.child.wait().await.unwrap().success());
+    assert!(postmaster().is_none(), "PostgreSQL was stopped cleanly");
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_server_that_is_told_to_stop_ends_what_it_began(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let mut node = Node::start(&url).await;
+    let pool = PgPool::connect(&url).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("select 1 from agents for no key update").execute(&mut *holder).await.unwrap();
+    let slow = tokio::spawn({
+        let patch = format!("{}/api/v1/prompts/patch", node.url);
+        async move {
+            let body = json!({ "agent_type": "workshopper", "prompt_text": "slow" }).to_string();
+            curl(&["-H", "content-type: application/json", "-d", &body], &patch).await
+        }
+    });
+    eventually("the request waits in the database", async || {
+        sqlx::query_scalar("select exists (select 1 from pg_locks where not granted)")
+            .fetch_one(&mut *holder)
+            .await
+            .unwrap()
+    })
+    .await;
+    kill_process(node.pid(), Signal::TERM).unwrap();
+    while let Some(line) = node.log.next_line().await.unwrap() {
+        if line.contains("told to stop") {
+            break;
+        }
+    }
+    eventually("no new connection is taken", async || node.curl(&[], "/healthz").await.is_none()).await;
+    holder.rollback().await.unwrap();
+    let (status, body) = slow.await.unwrap().unwrap();
+    assert_eq!(status, 201, "{body}");
+    assert!(node.child.wait().await.unwrap().success());
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_export_can_be_carried_to_another_database(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    succeeds(&verbatim().args(["seed", "--database-url", &url]).output().await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.jsonl");
+    let export = async |url: &str| {
+        let output = verbatim().args(["export", "--database-url", url]).output().await.unwrap();
+        succeeds(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let exported = export(&url).await;
+    assert_eq!(exported.lines().filter(|line| line.contains("\"record\":\"version\"")).count(), 14);
+    let output = verbatim().args(["export", "--database-url", &url, "-o"]).arg(&file).output().await.unwrap();
+    succeeds(&output);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), exported);
+
+    let refused = verbatim().args(["import", "--database-url", &url]).arg(&file).output().await.unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("backend_dev") && said.contains("Nothing was imported"), "{said}");
+
+    let data = folder.path().join("data");
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let imported = verbatim().arg("import").arg(&file).arg("--data-dir").arg(&data).output().await.unwrap();
+    succeeds(&imported);
+    let output = verbatim().arg("export").arg("--data-dir").arg(&data).output().await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), exported);
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_said_before_anything_is_started() {
+    for (arguments, said) in [
+        (&["serve", "--addr", "0.0.0.0:0"][..], "VERBATIM_ALLOW_REMOTE"),
+        (&["serve", "--addr", "nowhere"][..], "nowhere"),
+        (&["migrate", "--database-url", "mysql://x"][..], "DATABASE_URL"),
+        (&["migrate", "--database-url", "postgres://verbatim:secret@127.0.0.1:9/x"][..], "127.0.0.1"),
+        (&["serve", "--log", "loud=very"][..], "VERBATIM_LOG"),
+        (&["serve", "--request-timeout", "0"][..], "seconds"),
+    ] {
+        let output = verbatim().args(arguments).output().await.unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(said) && !text.contains("secret"), "{arguments:?}: {text}");
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_lines_of_the_readme_work_as_written(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, after) = readme.split_once("<!-- tried by a test -->\n```sh\n").expect("the README has its lines");
+    let (lines, _) = after.split_once("```").unwrap();
+    assert!(lines.contains("http://127.0.0.1:3000"));
+    let script = lines.replace("http://127.0.0.1:3000", &node.url).replace("curl ", "curl -sS -f ");
+    let output = Command::new("sh").args(["-e", "-c", &script]).output().await.unwrap();
+    succeeds(&output);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("\"status\":\"draft\"") && said.contains("\"is_active\":true"), "{said}");
+}

@@ -1,0 +1,130 @@
+//! What the tests share: the real router over a real database, and short ways to ask it.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use leptos::config::LeptosOptions;
+use serde_json::Value;
+use server::state::AppState;
+use sqlx::PgPool;
+use tower::ServiceExt;
+use versioning::{LoadingSettings, PromptStore, Services};
+
+/// The router, as a client sees it.
+pub struct Client {
+    router: Router,
+    /// Set to make the node drain.
+    pub draining: Arc<AtomicBool>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    pub fn new(pool: &PgPool) -> Self {
+        Self::with_timeout(pool, Duration::from_secs(30))
+    }
+
+    pub fn with_timeout(pool: &PgPool, request_timeout: Duration) -> Self {
+        let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
+        let options = LeptosOptions::builder().output_name("verbatim").site_root("target/no-site").build();
+        let state = AppState::new(services, pool.clone(), options, request_timeout);
+        let draining = state.draining.clone();
+        Self { router: server::router(state), draining }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn get_if_none_match(&self, path: &str, etag: &str) -> Answer {
+        self.send(Request::get(path).header(header::IF_NONE_MATCH, etag).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Request::delete(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_raw(path, "application/json", body.to_string()).await
+    }
+
+    pub async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder().method(Method::POST).uri(path).header(header::CONTENT_TYPE, content_type);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Creates a version whose text names it.
+    pub async fn create(&self, agent_type: &str, version: &str) -> Answer {
+        let body = serde_json::json!({
+            "agent_type": agent_type, "version": version, "prompt_text": format!("{agent_type} {version}")
+        });
+        self.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED)
+    }
+
+    /// Creates a version and promotes it.
+    pub async fn live(&self, agent_type: &str, version: &str) -> Answer {
+        self.create(agent_type, version).await;
+        let body = serde_json::json!({ "agent_type": agent_type, "version": version });
+        self.post("/api/v1/prompts/promote", body).await.expect(StatusCode::OK)
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// That it is a problem document of this status and code; its field.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json", "{text}");
+        let problem = self.json();
+        assert_eq!((self.status.as_u16(), problem["code"].as_str().unwrap()), (status, code), "{text}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["title"], self.status.canonical_reason().unwrap());
+        assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{text}");
+        assert_eq!(problem["request_id"].as_str().unwrap(), self.header("x-request-id"));
+        problem.get("field").map(|field| field.as_str().unwrap().to_owned())
+    }
+}
+
+/// Asks until the answer is yes.
+///
+/// # Panics
+/// After 60 seconds: the condition will not come true.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so().await {
+        assert!(begin.elapsed() < Duration::from_secs(60), "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
