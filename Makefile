@@ -1,0 +1,75 @@
+# Verbatim. `make run` and `make test` are all that a newcomer needs; both install what is missing and can be repeated.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Settings of your own; .env.example explains each.
+ifneq ($(wildcard .env),)
+include .env
+export $(shell sed -n 's/^\([A-Z_]*\)=.*/\1/p' .env)
+endif
+
+setup = scripts/setup
+leptos = PATH="$$(scripts/setup path):$$PATH" cargo leptos
+verbatim = target/debug/verbatim
+# Tests and checks have a database server of their own unless DATABASE_URL names one.
+with_database = VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
+server_side = --workspace --exclude frontend
+browser_side = -p frontend --target wasm32-unknown-unknown --target-dir target/front
+
+.PHONY: help run build test dev lint unit browser bench sqlx fmt
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | column -ts $$'\t'
+
+run: build ## Build for use and serve on http://127.0.0.1:3000
+	@echo "==> starting Verbatim"
+	@exec target/release/verbatim serve
+
+build: ## Make the optimised build
+	@$(setup) build
+	@echo "==> building the server and the pages (the first time takes minutes)"
+	@$(leptos) build --release --precompress
+
+test: lint unit browser ## Run everything: lint, unit, database, REST and browser tests
+
+dev: ## Serve and rebuild on every change
+	@$(setup) build
+	@$(leptos) watch
+
+lint: ## Check format, lints, boundaries and query metadata
+	@$(setup) test
+	@echo "==> format and boundaries"
+	@cargo fmt --all --check
+	@scripts/boundaries
+	@echo "==> lints of the server side"
+	@cargo clippy $(server_side) --all-targets -- -D warnings
+	@echo "==> lints of the browser side"
+	@cargo clippy $(browser_side) -- -D warnings
+	@cargo clippy -p versioning --target wasm32-unknown-unknown --target-dir target/front -- -D warnings
+	@echo "==> types of the browser tests"
+	@npm run --silent --prefix end2end lint
+	@echo "==> query metadata"
+	@cargo build --quiet -p server
+	@$(with_database) scripts/sqlx-metadata --check
+
+unit: ## Run the unit, database, REST and process tests
+	@echo "==> unit, database, REST and process tests"
+	@cargo build --quiet -p server
+	@INSTA_UPDATE=no $(with_database) cargo test $(server_side)
+
+browser: build ## Run the browser tests
+	@$(setup) test
+	@echo "==> browser tests"
+	@scripts/end2end
+
+bench: ## Measure, and print each figure as a ratio
+	@echo "==> benchmarks (release build)"
+	@env -u DATABASE_URL cargo bench -p server
+
+sqlx: ## Renew the committed query metadata after a change of SQL
+	@cargo build --quiet -p server
+	@$(with_database) scripts/sqlx-metadata
+
+fmt: ## Format the code
+	@cargo fmt --all

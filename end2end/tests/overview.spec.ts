@@ -1,0 +1,124 @@
+import { expect, SEEDED, test } from "../fixtures.js";
+import { OverviewPage } from "../pages/overview.js";
+
+test("the overview lists what is live, as the API says it", async ({ page, request, audit }) => {
+  const overview = new OverviewPage(page);
+  await overview.open();
+  await expect(overview.heading).toHaveText("Agents");
+  await expect(page).toHaveTitle("Agents · Verbatim");
+  for (const [agentType, version] of Object.entries(SEEDED)) {
+    await expect(overview.row(agentType)).toContainText(version);
+    await expect(overview.rail).toContainText(agentType);
+    const active = await (await request.get(`/api/v1/prompts/${agentType}/active`)).json();
+    expect(active.version).toBe(version);
+  }
+  await expect(overview.row("qa_engineer")).toContainText("1 draft");
+  await audit();
+});
+
+test("what is promoted through the API is there after a reload", async ({ page, request, audit }) => {
+  const agentType = `e2e_${Date.now().toString(36)}`;
+  const overview = new OverviewPage(page);
+  const text = "Write <b>plainly</b> & well.\n";
+  const created = await request.post("/api/v1/prompts/versions", {
+    data: { agent_type: agentType, version: "1.0.0", prompt_text: text, created_by: "ada" },
+  });
+  expect(created.status()).toBe(201);
+  await overview.open();
+  await expect(overview.row(agentType)).toContainText("Nothing is live yet");
+  const promoted = await request.post("/api/v1/prompts/promote", { data: { agent_type: agentType, version: "1.0.0" } });
+  expect(promoted.status()).toBe(200);
+  await page.reload();
+  await overview.hydrated();
+  await expect(overview.row(agentType)).toContainText("1.0.0");
+  await expect(overview.row(agentType)).toContainText("just now");
+  await expect(overview.events.filter({ hasText: agentType }).filter({ hasText: "went live" })).toHaveCount(1);
+  await audit();
+
+  const [answer] = await Promise.all([
+    page.waitForResponse(`**/api/v1/prompts/${agentType}/active`),
+    overview.row(agentType).getByRole("link", { name: "as JSON" }).click(),
+  ]);
+  expect((await answer.json()).prompt_text).toBe(text);
+});
+
+test("the theme is remembered, and follows the system until one is chosen", async ({ page, audit }) => {
+  const overview = new OverviewPage(page);
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await overview.open();
+  const dark = await background();
+  await audit();
+  await expect(overview.theme).toContainText("system");
+  await overview.theme.click();
+  await expect(overview.theme).toContainText("light");
+  const light = await background();
+  expect(light).not.toBe(dark);
+  await page.reload();
+  await overview.hydrated();
+  await expect(overview.theme).toContainText("light");
+  expect(await background()).toBe(light);
+  await audit();
+  await page.keyboard.press("t");
+  await expect(overview.theme).toContainText("dark");
+  expect(await background()).toBe(dark);
+  await page.keyboard.press("t");
+  await expect(overview.theme).toContainText("system");
+});
+
+test("everything can be done by keyboard", async ({ page, audit }) => {
+  const overview = new OverviewPage(page);
+  await overview.open();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.locator("main")).toBeFocused();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await expect(page.locator("tr:focus")).toHaveCount(1);
+  const second = await page.locator("tr:focus").getAttribute("id");
+  await page.keyboard.press("k");
+  expect(await page.locator("tr:focus").getAttribute("id")).not.toBe(second);
+  await page.keyboard.press("?");
+  await expect(overview.help).toBeVisible();
+  await audit();
+  await page.keyboard.press("Escape");
+  await expect(overview.help).toBeHidden();
+  await page.getByRole("button", { name: "Keyboard help" }).click();
+  await expect(overview.help).toBeVisible();
+  await overview.help.getByRole("button", { name: "Close" }).click();
+  await expect(overview.help).toBeHidden();
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("everything can be read", async ({ page }) => {
+    const overview = new OverviewPage(page);
+    await page.goto("/");
+    for (const [agentType, version] of Object.entries(SEEDED)) {
+      await expect(overview.row(agentType)).toContainText(version);
+    }
+    await expect(overview.events.first()).toBeVisible();
+    await expect(overview.theme).toBeHidden();
+  });
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 360, height: 740 } });
+
+  test("nothing is cut off", async ({ page, audit }) => {
+    const overview = new OverviewPage(page);
+    await overview.open();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    await expect(overview.row("qa_engineer")).toBeVisible();
+    const rail = overview.rail.getByRole("link", { name: /workshopper/ });
+    await expect(rail).toBeHidden();
+    await overview.rail.getByText("Agents").click();
+    await expect(rail).toBeVisible();
+    await audit();
+    await rail.click();
+    await expect(overview.row("workshopper")).toBeInViewport();
+  });
+});
