@@ -51,27 +51,21 @@ create table prompts (
     -- When the version went live; null as long as it never did. A version goes live at most once, because whatever
     -- becomes active is above everything that was active before. So this column is the whole history of activations.
     activated_at timestamptz,
-    -- The numbers of the version. Versions are ordered by them, never by their text.
-    major bigint generated always as (
-        case when version ~ '^[0-9]{1,16}\.[0-9]{1,16}\.[0-9]{1,16}$' then split_part(version, '.', 1)::bigint end
-    ) stored,
-    minor bigint generated always as (
-        case when version ~ '^[0-9]{1,16}\.[0-9]{1,16}\.[0-9]{1,16}$' then split_part(version, '.', 2)::bigint end
-    ) stored,
-    patch bigint generated always as (
-        case when version ~ '^[0-9]{1,16}\.[0-9]{1,16}\.[0-9]{1,16}$' then split_part(version, '.', 3)::bigint end
-    ) stored,
-    -- Derived from the text by prompts_derive: a list of versions shows them without reading a megabyte each.
+    -- Derived by prompts_derive. Versions are ordered by their numbers, never by their text; and a list of versions shows
+    -- digest and counts without reading a megabyte each.
+    major bigint,
+    minor bigint,
+    patch bigint,
     sha256 char(64) not null,
     char_count integer not null,
     line_count integer not null,
     constraint prompts_pkey primary key (id),
     constraint prompts_agent_type_fkey foreign key (agent_type) references agents (agent_type),
     constraint prompts_agent_type_version_key unique (agent_type, version),
-    constraint prompts_version_format check (
-        version ~ '^(0|[1-9][0-9]{0,15})\.(0|[1-9][0-9]{0,15})\.(0|[1-9][0-9]{0,15})$'
+    constraint prompts_version_format check ((version = major || '.' || minor || '.' || patch) is true),
+    constraint prompts_text_size check (
+        octet_length(prompt_text) <= 1048576 and btrim(prompt_text, E' \t\n\r\f\v') <> ''
     ),
-    constraint prompts_text_size check (octet_length(prompt_text) <= 1048576 and prompt_text ~ '\S'),
     constraint prompts_notes_size check (char_length(notes) <= 2000),
     constraint prompts_active_has_time check (activated_at is not null or not is_active)
 );
@@ -130,7 +124,6 @@ create table prompt_events (
     base_version varchar(20),
     previous_active varchar(20),
     constraint prompt_events_pkey primary key (id),
-    constraint prompt_events_agent_type_fkey foreign key (agent_type) references agents (agent_type),
     constraint prompt_events_kind check (kind in ('created', 'promoted', 'reissued', 'cache_cleared')),
     constraint prompt_events_version_fkey foreign key (agent_type, version) references prompts (agent_type, version),
     constraint prompt_events_names_version check (version is not null or kind = 'cache_cleared')
@@ -141,8 +134,8 @@ comment on table prompt_events is
 comment on column prompt_events.base_version is 'The version whose text the change started from.';
 comment on column prompt_events.previous_active is 'The version that was live before the change.';
 comment on constraint prompt_events_pkey on prompt_events is 'The position in this log; a resumed reader goes on from it.';
-comment on constraint prompt_events_agent_type_fkey on prompt_events is 'An event is always about an agent that exists.';
-comment on constraint prompt_events_version_fkey on prompt_events is 'An event cannot name a version that never was.';
+comment on constraint prompt_events_version_fkey on prompt_events is
+    'An event cannot name a version that never was. With it comes the agent, which needs no second check.';
 comment on constraint prompt_events_kind on prompt_events is 'A closed list, so that every reader can handle each kind.';
 comment on constraint prompt_events_names_version on prompt_events is
     'Only the clearing of a cache concerns an agent as a whole.';
@@ -157,6 +150,14 @@ comment on index prompt_events_of_agent is 'The newest events of one agent, and 
 
 create function prompts_derive() returns trigger language plpgsql as $$
 begin
+    -- What is not a version has no numbers, and prompts_version_format refuses it.
+    if new.version ~ '^(0|[1-9][0-9]{0,15})\.(0|[1-9][0-9]{0,15})\.(0|[1-9][0-9]{0,15})$' then
+        new.major := split_part(new.version, '.', 1);
+        new.minor := split_part(new.version, '.', 2);
+        new.patch := split_part(new.version, '.', 3);
+    else
+        new.major := null;
+    end if;
     new.sha256 := encode(sha256(convert_to(new.prompt_text, 'UTF8')), 'hex');
     new.char_count := char_length(new.prompt_text);
     -- As editors count: a line break at the very end does not begin another line.
@@ -165,17 +166,18 @@ begin
     return new;
 end $$;
 
-comment on function prompts_derive is 'Text, digest and counts belong together because only the database makes them.';
+comment on function prompts_derive is
+    'A version and its numbers, a text and its digest and counts belong together because only the database makes them.';
 
 create trigger prompts_10_derive before insert on prompts for each row execute function prompts_derive();
 
 create function prompts_refuse_change() returns trigger language plpgsql as $$
 begin
     if (new.id, new.agent_type, new.version, new.prompt_text, new.created_at, new.created_by, new.notes, new.sha256,
-            new.char_count, new.line_count)
+            new.char_count, new.line_count, new.major, new.minor, new.patch)
         is distinct from
         (old.id, old.agent_type, old.version, old.prompt_text, old.created_at, old.created_by, old.notes, old.sha256,
-            old.char_count, old.line_count)
+            old.char_count, old.line_count, old.major, old.minor, old.patch)
         or (old.activated_at is not null and new.activated_at is distinct from old.activated_at)
         or (new.activated_at is distinct from old.activated_at and not new.is_active)
     then
@@ -200,8 +202,7 @@ begin
         from prompts
         where agent_type = new.agent_type and activated_at is not null and id <> new.id
         order by activated_at desc limit 1;
-    -- The generated numbers of the new row are not known yet in a BEFORE trigger of an insert.
-    if found and string_to_array(new.version, '.')::bigint[] <= array[latest.major, latest.minor, latest.patch] then
+    if found and (new.major, new.minor, new.patch) <= (latest.major, latest.minor, latest.patch) then
         raise exception 'version % of % is not above %, which was live already', new.version, new.agent_type, latest.version
             using errcode = 'check_violation', constraint = 'prompts_fix_forward', table = 'prompts',
                 hint = 'Reissue its text as the next version.';
@@ -216,8 +217,7 @@ end $$;
 comment on function prompts_go_live is 'Fix forward: what goes live is above everything that was live before.';
 
 create trigger prompts_30_insert_live before insert on prompts
-    for each row when (new.is_active and new.version ~ '^[0-9]{1,16}\.[0-9]{1,16}\.[0-9]{1,16}$')
-    execute function prompts_go_live();
+    for each row when (new.is_active) execute function prompts_go_live();
 create trigger prompts_30_update_live before update of is_active on prompts
     for each row when (new.is_active and not old.is_active) execute function prompts_go_live();
 

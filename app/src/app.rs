@@ -25,7 +25,7 @@ pub fn App() -> impl IntoView {
     Effect::new(move || listen_for_keys(help));
 
     let header = view! {
-        <a class="skip-link" href="#main">"Skip to the content"</a>
+        <a class="skip-link" href="#main" rel="external">"Skip to the content"</a>
         <header class="top-bar">
             <a class="wordmark" href="/">"Verbatim"</a>
             <p class="place">"Agents"</p>

@@ -91,7 +91,8 @@ test("everything can be done by keyboard", async ({ page, audit }) => {
 });
 
 test.describe("without JavaScript", () => {
-  test.use({ javaScriptEnabled: false });
+  // A browser without scripts refuses to load one in advance, and says so.
+  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/] });
 
   test("everything can be read", async ({ page }) => {
     const overview = new OverviewPage(page);

@@ -71,13 +71,18 @@ async fn observe(
     let begin = Instant::now();
     let id = RequestId::of(&request);
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
-    // Every line that is logged on the way carries the id.
-    let span = tracing::info_span!("request", id = id.as_str(), %method, path);
+    // What a change logs on the way carries the id. What only reads logs nothing unless it fails, so it can do without a
+    // span: that one costs more than the answer.
+    let span = if method.is_safe() {
+        tracing::debug_span!("request", id = id.as_str())
+    } else {
+        tracing::info_span!("request", id = id.as_str())
+    };
 
-    let answered = tokio::time::timeout(state.request_timeout, next.run(request).instrument(span.clone())).await;
+    let answered = tokio::time::timeout(state.request_timeout, next.run(request).instrument(span)).await;
     let mut response = answered.unwrap_or_else(|_| {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -88,32 +93,26 @@ async fn observe(
         .into_response()
     });
     let status = response.status();
-    let error = response.extensions_mut().remove::<ApiError>();
-    span.in_scope(|| {
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
-        match &error {
-            Some(error) if status.is_server_error() => {
-                let cause = error.cause().map(|cause| chain(cause));
-                tracing::error!(status = status.as_u16(), milliseconds, code = error.code(), cause, "failed");
-            }
-            Some(error) => {
-                tracing::info!(
-                    status = status.as_u16(),
-                    milliseconds,
-                    code = error.code(),
-                    detail = error.detail(),
-                    "refused"
-                );
-            }
-            None => tracing::debug!(status = status.as_u16(), milliseconds, "answered"),
+        let (id_text, path, status_number, code) = (id.as_str(), uri.path(), status.as_u16(), error.code());
+        if status.is_server_error() {
+            let cause = error.cause().map(|cause| chain(cause));
+            tracing::error!(id = id_text, %method, path, status = status_number, milliseconds, code, cause, "failed");
+        } else {
+            let detail = error.detail();
+            tracing::info!(id = id_text, %method, path, status = status_number, milliseconds, code, detail, "refused");
         }
-    });
-    if let Some(error) = error {
         let allow = response.headers_mut().remove(http::header::ALLOW);
         response = render(error, &id);
         if let Some(allow) = allow {
             response.headers_mut().insert(http::header::ALLOW, allow);
         }
+    } else if tracing::enabled!(tracing::Level::DEBUG) {
+        let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+        tracing::debug!(
+            id = id.as_str(), %method, path = uri.path(), status = status.as_u16(), milliseconds, "answered"
+        );
     }
     state.metrics.request(&method, route.as_ref().map_or("none", MatchedPath::as_str), status);
     response.headers_mut().insert(REQUEST_ID, id.0);

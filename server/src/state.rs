@@ -15,15 +15,17 @@ use versioning::Services;
 
 use crate::metrics::Metrics;
 
-/// What every request handler can reach. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState {
+/// What every request handler can reach. One pointer: it is cloned several times for each request.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Parts>);
+
+/// What stands behind an [`AppState`].
+#[derive(Debug)]
+pub struct Parts {
     /// The services that pages, REST and agents share.
     pub services: Services,
-    /// The pool, for the readiness probe and the pool's own metrics; queries go through the services.
-    pub pool: PgPool,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     /// Where the pages' scripts and styles lie.
     pub leptos_options: LeptosOptions,
     /// How long a request may take.
@@ -32,11 +34,19 @@ pub struct AppState {
     pub draining: Arc<AtomicBool>,
 }
 
+impl std::ops::Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl AppState {
-    /// A state over a migrated database.
+    /// A state over a migrated database. The pool is only counted; queries go through the services.
     pub fn new(services: Services, pool: PgPool, leptos_options: LeptosOptions, request_timeout: Duration) -> Self {
-        let metrics = Arc::new(Metrics::new(services.clone(), pool.clone()));
-        Self { services, pool, metrics, leptos_options, request_timeout, draining: Arc::default() }
+        let metrics = Metrics::new(services.clone(), pool);
+        Self(Arc::new(Parts { services, metrics, leptos_options, request_timeout, draining: Arc::default() }))
     }
 
     /// Whether the server has been told to stop.

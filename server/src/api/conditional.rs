@@ -1,8 +1,13 @@
 //! Entity tags and conditional requests (RFC 9110, sections 8.8.3 and 13.1.2).
 
-use axum::response::{IntoResponse, Response};
+use std::convert::Infallible;
+
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use versioning::PromptContent;
 
 use super::prompts::wire::PromptContentResponse;
@@ -30,13 +35,9 @@ impl From<&PromptContent> for Representation {
 }
 
 impl Representation {
-    /// The answer to a request with these headers: the JSON, or 304 without a body if the client has it already.
-    pub fn respond(self, request: &HeaderMap) -> Response {
-        let is_known = request
-            .get_all(header::IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| matches(value, &self.etag));
+    /// The JSON, or 304 without a body if the client has it already.
+    pub fn respond(self, known: &IfNoneMatch) -> Response {
+        let is_known = known.0.iter().filter_map(|value| value.to_str().ok()).any(|value| matches(value, &self.etag));
         // A cache may keep the answer but has to ask whether it is still true: a promotion is to be seen at once.
         const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -46,6 +47,17 @@ impl Representation {
         }
         let headers = [(header::CONTENT_TYPE, JSON), (header::ETAG, self.etag), (header::CACHE_CONTROL, REVALIDATE)];
         (headers, self.json).into_response()
+    }
+}
+
+/// The request's `If-None-Match`, and nothing else of its headers: most requests have none, and copying all is dear.
+pub struct IfNoneMatch(Vec<HeaderValue>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect()))
     }
 }
 

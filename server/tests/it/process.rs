@@ -112,55 +112,18 @@ fn succeeds(output: &std::process::Output) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn a_promotion_on_one_node_is_served_by_the_other_within_milliseconds(
-    _: PgPoolOptions,
-    options: PgConnectOptions,
-) {
+async fn a_promotion_on_one_node_is_served_by_the_other(_: PgPoolOptions, options: PgConnectOptions) {
     let url = database(&options).await;
     let one = Node::start(&url).await;
     let other = Node::start(&url).await;
     assert_eq!(other.active("frontend_dev").await, "1.0.0");
-    // A connection that is kept: the measure is the promotion, not the start of a program.
-    let mut connection = Raw::open(&other.url).await;
-    let mut waits = Vec::new();
-    for round in 1..=100 {
+    for round in 1..=20 {
         let (status, body) = one.patch("frontend_dev", &format!("round {round}")).await.unwrap();
         assert_eq!(status, 201, "{body}");
-        let promoted = Instant::now();
-        let expected = format!("\"version\":\"1.0.{round}\"");
-        while !connection.get("/api/v1/prompts/frontend_dev/active").await.contains(&expected) {
-            assert!(promoted.elapsed() < Duration::from_secs(5), "round {round} was never served");
-        }
-        waits.push(promoted.elapsed());
-    }
-    waits.sort();
-    println!("other node serves a promotion after: median {:?}, p99 {:?}", waits[49], waits[98]);
-    assert!(waits[98] <= Duration::from_millis(50), "p99 is {:?}", waits[98]);
-}
-
-/// One HTTP connection that is kept open.
-struct Raw(tokio::net::TcpStream);
-
-impl Raw {
-    async fn open(url: &str) -> Self {
-        Self(tokio::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap())
-    }
-
-    async fn get(&mut self, path: &str) -> String {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        self.0.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        loop {
-            self.0.read_buf(&mut answer).await.unwrap();
-            let text = String::from_utf8_lossy(&answer);
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length =
-                    head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-                if length.is_some_and(|length: usize| body.len() >= length) {
-                    return text.into_owned();
-                }
-            }
-        }
+        let expected = format!("1.0.{round}");
+        assert_eq!(one.active("frontend_dev").await, expected, "who promotes sees it in the next answer");
+        // Long before the entry's time is over. How long it takes is a benchmark's business.
+        eventually("the other node serves it", async || other.active("frontend_dev").await == expected).await;
     }
 }
 

@@ -143,7 +143,6 @@ impl PromptManagementService {
     /// # Errors
     /// The number exists, or is below the active version; the base does not exist, or has been superseded.
     pub async fn create_version(&self, new: NewVersion) -> Result<PromptVersion, VersioningError> {
-        let mut change = self.store.change_or_create(&new.agent_type).await?;
         let insert = Insert {
             version: new.version,
             prompt_text: new.prompt_text.as_str(),
@@ -151,24 +150,34 @@ impl PromptManagementService {
             notes: new.notes.as_ref().map(Notes::as_str),
             origin: Origin::Written { base: new.base_version },
         };
-        let created = match check_new_version(&mut change, &new).await {
-            Ok(()) => change.insert(&insert).await,
-            Err(refusal) => Err(refusal),
+        let created = match self.store.insert_above_active(&new.agent_type, &insert).await {
+            Ok(None) => self.insert_with_care(&new, &insert).await,
+            Ok(Some(created)) => Ok(created),
+            Err(error) => Err(error),
         };
         match created {
             Ok(created) => {
-                change.commit().await?;
                 self.versions_created.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(agent_type = %new.agent_type, version = %new.version, sha256 = created.sha256, "version created");
+                tracing::info!(
+                    agent_type = %new.agent_type, version = %new.version, sha256 = created.sha256, "version created"
+                );
                 Ok(created)
             }
             Err(VersioningError::VersionExists { agent_type, version, .. }) => {
-                drop(change);
                 let free = self.first_free(&agent_type, version).await?;
                 Err(VersioningError::VersionExists { agent_type, version, free })
             }
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// A new version that is not the common case: the agent's first, one from another base, or one to be refused.
+    async fn insert_with_care(&self, new: &NewVersion, insert: &Insert<'_>) -> Result<PromptVersion, VersioningError> {
+        let mut change = self.store.change_or_create(&new.agent_type).await?;
+        check_new_version(&mut change, new).await?;
+        let created = change.insert(insert).await?;
+        change.commit().await?;
+        Ok(created)
     }
 
     /// Creates the next free patch of the active version's line, live at once, in one transaction.

@@ -5,13 +5,13 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use versioning::{InvalidInput, PageCursor};
 
 use super::wire::{PromptContentResponse, VersionResponse};
 use crate::{
     api::{
-        conditional::Representation,
+        conditional::{IfNoneMatch, Representation},
         extract::{AgentPath, VersionPath},
         problem::{ApiError, Problem},
     },
@@ -111,10 +111,10 @@ fn page(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Result<(
 pub async fn get_active(
     State(state): State<AppState>,
     AgentPath(agent_type): AgentPath,
-    headers: HeaderMap,
+    known: IfNoneMatch,
 ) -> Result<Response, ApiError> {
     let prompt = state.services.loading.get_active_prompt(&agent_type).await?;
-    let mut response = prompt.derived(|content| Representation::from(content)).respond(&headers);
+    let mut response = prompt.derived(|content| Representation::from(content)).respond(&known);
     if prompt.is_stale() {
         response.headers_mut().insert(STALE, HeaderValue::from_static("true"));
         response.headers_mut().insert(header::AGE, prompt.age().as_secs().into());
@@ -143,8 +143,8 @@ pub async fn get_active(
 pub async fn get_version(
     State(state): State<AppState>,
     VersionPath(agent_type, version): VersionPath,
-    headers: HeaderMap,
+    known: IfNoneMatch,
 ) -> Result<Response, ApiError> {
     let content = state.services.management.get_prompt_content(&agent_type, version).await?;
-    Ok(Representation::from(&content).respond(&headers))
+    Ok(Representation::from(&content).respond(&known))
 }

@@ -74,6 +74,65 @@ impl PromptStore {
         Ok(Change { transaction, agent_type: agent_type.clone(), active })
     }
 
+    /// The common case of a new version in one round trip: the agent exists, the version is above the active one, and the
+    /// base, if there is one, is the active one. None when any of that is not so, and nothing was done then; a
+    /// [`Change`] finds out why.
+    pub(crate) async fn insert_above_active(
+        &self,
+        agent_type: &AgentType,
+        insert: &Insert<'_>,
+    ) -> Result<Option<PromptVersion>, VersioningError> {
+        let mut connection = self.pool.acquire().await?;
+        let id = Uuid::now_v7();
+        let (kind, base) = insert.origin.event();
+        let row = sqlx::query!(
+            r#"with locked as materialized (
+                    select active_version from lock_agent($2)
+                    where is_known
+                        and (active_version is null
+                            or string_to_array($3, '.')::bigint[] > string_to_array(active_version, '.')::bigint[])
+                        and ($8::varchar is null or $8 = active_version)
+                ), created as (
+                    insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
+                    select $1, $2, $3, $4, clock_timestamp(), $5, $6 from locked
+                    returning created_at, sha256, char_count, line_count
+                ), recorded as (
+                    insert into prompt_events
+                        (occurred_at, kind, agent_type, version, actor, base_version, previous_active)
+                    select created_at, $7, $2, $3, $5, $8, active_version from created, locked
+                )
+                select active_version, created_at as "created_at!", sha256 as "sha256!",
+                    char_count as "char_count!", line_count as "line_count!"
+                from created, locked"#,
+            id,
+            agent_type.as_str(),
+            insert.version.to_string(),
+            insert.prompt_text,
+            insert.created_by,
+            insert.notes,
+            kind.as_str(),
+            base.map(|version| version.to_string()),
+        )
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::Database(_) => violation(error, agent_type, insert.version, None),
+            // The statement commits by itself: when the connection breaks, nobody knows whether it did.
+            _ => VersioningError::OutcomeUnknown(error),
+        })?;
+        row.map(|row| {
+            let active = row.active_version.as_deref().map(stored_version).transpose()?;
+            let derived = Derived {
+                created_at: row.created_at,
+                sha256: row.sha256,
+                char_count: row.char_count,
+                line_count: row.line_count,
+            };
+            inserted(id, agent_type, active, insert, derived)
+        })
+        .transpose()
+    }
+
     /// Runs `work` in a transaction that is alone among its like, if the registry holds no agent. Tells whether it ran.
     pub(crate) async fn seed(&self, seeds: &[(AgentType, Insert<'_>, bool)]) -> Result<bool, VersioningError> {
         let mut transaction = self.pool.begin().await?;
@@ -263,7 +322,7 @@ async fn insert_version(
     active: Option<Version>,
     insert: &Insert<'_>,
 ) -> Result<PromptVersion, VersioningError> {
-    let id = Uuid::new_v4();
+    let id = Uuid::now_v7();
     let (kind, base) = insert.origin.event();
     // The time is read under the lock, so that it rises with the versions; `now()` is that of the transaction's start.
     // The event is a part of the same statement: one round trip less.
@@ -293,18 +352,43 @@ async fn insert_version(
     .fetch_one(connection)
     .await
     .map_err(|error| violation(error, agent_type, insert.version, active))?;
+    let derived = Derived {
+        created_at: row.created_at,
+        sha256: row.sha256,
+        char_count: row.char_count,
+        line_count: row.line_count,
+    };
+    inserted(id, agent_type, active, insert, derived)
+}
+
+/// What the database adds to a version that is inserted.
+struct Derived {
+    created_at: DateTime<Utc>,
+    sha256: String,
+    char_count: i32,
+    line_count: i32,
+}
+
+/// The version that was inserted.
+fn inserted(
+    id: Uuid,
+    agent_type: &AgentType,
+    active: Option<Version>,
+    insert: &Insert<'_>,
+    derived: Derived,
+) -> Result<PromptVersion, VersioningError> {
     Ok(PromptVersion {
         id,
         agent_type: agent_type.clone(),
         version: insert.version,
         status: VersionStatus::of(insert.version, active),
-        created_at: row.created_at,
+        created_at: derived.created_at,
         created_by: insert.created_by.map(Into::into),
         notes: insert.notes.map(Into::into),
         activated_at: None,
-        sha256: row.sha256,
-        char_count: stored_count(row.char_count)?,
-        line_count: stored_count(row.line_count)?,
+        sha256: derived.sha256,
+        char_count: stored_count(derived.char_count)?,
+        line_count: stored_count(derived.line_count)?,
     })
 }
 
