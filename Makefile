@@ -12,8 +12,8 @@ endif
 setup = scripts/setup
 leptos = PATH="$$(scripts/setup path):$$PATH" cargo leptos
 verbatim = target/debug/verbatim
-# Tests and checks have a database server of their own unless DATABASE_URL names one.
-with_database = VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
+# Tests and checks have a database server of their own unless TEST_DATABASE_URL names one: never the one that is served.
+with_database = env -u DATABASE_URL $(if $(TEST_DATABASE_URL),DATABASE_URL=$(TEST_DATABASE_URL)) VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
 server_side = --workspace --exclude frontend
 browser_side = -p frontend --target wasm32-unknown-unknown --target-dir target/front
 

@@ -124,6 +124,10 @@ create table prompt_events (
     base_version varchar(20),
     previous_active varchar(20),
     constraint prompt_events_pkey primary key (id),
+    constraint prompt_events_agent_type_fkey foreign key (agent_type) references agents (agent_type),
+    constraint prompt_events_base_fkey foreign key (agent_type, base_version) references prompts (agent_type, version),
+    constraint prompt_events_previous_fkey foreign key (agent_type, previous_active)
+        references prompts (agent_type, version),
     constraint prompt_events_kind check (kind in ('created', 'promoted', 'reissued', 'cache_cleared')),
     constraint prompt_events_version_fkey foreign key (agent_type, version) references prompts (agent_type, version),
     constraint prompt_events_names_version check (version is not null or kind = 'cache_cleared')
@@ -134,8 +138,11 @@ comment on table prompt_events is
 comment on column prompt_events.base_version is 'The version whose text the change started from.';
 comment on column prompt_events.previous_active is 'The version that was live before the change.';
 comment on constraint prompt_events_pkey on prompt_events is 'The position in this log; a resumed reader goes on from it.';
-comment on constraint prompt_events_version_fkey on prompt_events is
-    'An event cannot name a version that never was. With it comes the agent, which needs no second check.';
+comment on constraint prompt_events_agent_type_fkey on prompt_events is
+    'An event is always about an agent that exists, also one that names no version.';
+comment on constraint prompt_events_version_fkey on prompt_events is 'An event cannot name a version that never was.';
+comment on constraint prompt_events_base_fkey on prompt_events is 'Nor can it start from one.';
+comment on constraint prompt_events_previous_fkey on prompt_events is 'Nor can one have been live before.';
 comment on constraint prompt_events_kind on prompt_events is 'A closed list, so that every reader can handle each kind.';
 comment on constraint prompt_events_names_version on prompt_events is
     'Only the clearing of a cache concerns an agent as a whole.';

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use axum::{Json, Router, extract::State, middleware, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use serde::Serialize;
 
-use crate::state::AppState;
+use crate::{observe, state::AppState};
 
 /// How long the database may take to answer the probe.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -17,6 +17,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .layer(middleware::from_fn_with_state(state.clone(), observe::api))
         .with_state(state.clone())
 }
 

@@ -1,6 +1,7 @@
 //! Around every request: its id, its time limit, what is logged and counted, and how an error leaves the process.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument;
 
@@ -82,26 +84,42 @@ async fn observe(
         tracing::info_span!("request", id = id.as_str())
     };
 
-    let answered = tokio::time::timeout(state.request_timeout, next.run(request).instrument(span)).await;
-    let mut response = answered.unwrap_or_else(|_| {
-        ApiError::new(
+    // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
+    let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
+    let mut response = match tokio::time::timeout(state.request_timeout, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong inside Verbatim. It was logged; tell whoever runs this server the request id.",
+        )
+        .into_response(),
+        Err(_) => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "request_timeout",
             "The request took too long and was given up. If it was a change, look whether it was made before you try \
              again.",
         )
-        .into_response()
-    });
+        .into_response(),
+    };
     let status = response.status();
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
         let (id_text, path, status_number, code) = (id.as_str(), uri.path(), status.as_u16(), error.code());
+        let (agent_type, version) = error.subject();
+        let (agent_type, version) = (agent_type.map(tracing::field::display), version.map(tracing::field::display));
         if status.is_server_error() {
             let cause = error.cause().map(|cause| chain(cause));
-            tracing::error!(id = id_text, %method, path, status = status_number, milliseconds, code, cause, "failed");
+            tracing::error!(
+                id = id_text, %method, path, status = status_number, milliseconds, code, agent_type, version, cause,
+                "failed"
+            );
         } else {
             let detail = error.detail();
-            tracing::info!(id = id_text, %method, path, status = status_number, milliseconds, code, detail, "refused");
+            tracing::info!(
+                id = id_text, %method, path, status = status_number, milliseconds, code, agent_type, version, detail,
+                "refused"
+            );
         }
         let allow = response.headers_mut().remove(http::header::ALLOW);
         response = render(error, &id);

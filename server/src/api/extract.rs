@@ -10,7 +10,7 @@ use versioning::{AgentType, Version};
 
 use super::problem::ApiError;
 
-/// The largest body, in bytes: a prompt of 1 MiB fits with its quotes and line breaks escaped.
+/// The largest body, in bytes: a prompt of 1 MiB fits, unless most of its characters are escaped.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 
 /// A JSON body.
@@ -28,6 +28,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             ));
         }
         let bytes = read(request.into_body()).await?;
+        // serde would take an array for a struct, field by field.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(invalid_body(NOT_AN_OBJECT));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
@@ -53,7 +57,8 @@ async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
                 return ApiError::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "body_too_large",
-                    "The body is larger than 2 MiB. A prompt has 1 MiB at most; shorten it.",
+                    "The body is larger than 2 MiB. A prompt has 1 MiB of UTF-8 at most: shorten it, or send its characters as they \
+                     are instead of escaped.",
                 );
             }
             cause = error.source();
@@ -72,21 +77,41 @@ fn refused_json(path: &str, error: &serde_json::Error) -> ApiError {
             format!("The body is not JSON in UTF-8: {said}."),
         );
     }
-    // Line and column say where the value ends, which misleads; the path says which one it is.
-    let reason = said.split(" at line ").next().unwrap_or_default();
-    let refusal = ApiError::new(
+    // What serde says names types of ours; only the name of the field is taken from it.
+    let named = said.split('`').nth(1).map(shortened).unwrap_or_default();
+    let (reason, field) = if said.starts_with("missing field") {
+        (format!("the field {named} is missing"), named)
+    } else if said.starts_with("unknown field") {
+        (format!("there is no field {named}"), named)
+    } else if said.starts_with("duplicate field") {
+        (format!("the field {named} is given twice"), named)
+    } else if path == "." {
+        return invalid_body(NOT_AN_OBJECT);
+    } else {
+        let field = shortened(path);
+        (format!("the field {field} is not of the type that is asked for"), field)
+    };
+    invalid_body(&reason).in_field(field)
+}
+
+const NOT_AN_OBJECT: &str = "it must be an object, as {\"agent_type\": …}";
+
+fn invalid_body(reason: &str) -> ApiError {
+    ApiError::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "invalid_body",
         format!("The body does not have the form that is asked for: {reason}. /docs describes it."),
-    );
-    // A missing or unknown field is named in the message; for a wrong type it is the path.
-    let named = reason.starts_with("missing field") || reason.starts_with("unknown field");
-    let named = named || reason.starts_with("duplicate field");
-    match reason.split('`').nth(1) {
-        Some(field) if named => refusal.in_field(field),
-        _ if path != "." => refusal.in_field(path),
-        _ => refusal,
+    )
+}
+
+/// A name that a client gave, short enough to be said back.
+fn shortened(name: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut shown: String = name.chars().take(SHOWN).collect();
+    if name.chars().nth(SHOWN).is_some() {
+        shown.push('…');
     }
+    shown
 }
 
 /// The path segment `{agent_type}`.

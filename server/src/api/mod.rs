@@ -59,6 +59,8 @@ pub fn router(state: &AppState) -> Router {
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
     let api = api
         // The API's own answers for what it does not have; below /api nothing is a page.
+        .route("/api", axum::routing::any(unknown_endpoint))
+        .route("/api/", axum::routing::any(unknown_endpoint))
         .route("/api/{*path}", axum::routing::any(unknown_endpoint))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), observe::api));

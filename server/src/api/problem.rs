@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use versioning::{ErrorKind, InvalidInput, VersioningError};
+use versioning::{AgentType, ErrorKind, InvalidInput, Version, VersioningError};
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -41,14 +41,15 @@ pub struct ApiError {
     code: &'static str,
     detail: String,
     field: Option<String>,
-    /// For the log alone.
+    /// For the log alone, as the rest: the agent and the version that it is about.
+    subject: Box<(Option<AgentType>, Option<Version>)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     /// A refusal.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, cause: None }
+        Self { status, code, detail: detail.into(), field: None, subject: Box::default(), cause: None }
     }
 
     /// The field that it is about.
@@ -70,6 +71,11 @@ impl ApiError {
     /// What happened and what to do about it.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The agent and the version that it is about, for the log.
+    pub fn subject(&self) -> (Option<&AgentType>, Option<Version>) {
+        (self.subject.0.as_ref(), self.subject.1)
     }
 
     /// Why, for the log.
@@ -119,6 +125,7 @@ impl From<VersioningError> for ApiError {
             code: error.code(),
             detail: error.to_string(),
             field: error.field().map(Into::into),
+            subject: Box::new((error.subject().0.cloned(), error.subject().1)),
             cause: error.source().is_some().then(|| Arc::new(error) as Arc<dyn Error + Send + Sync>),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -131,7 +131,12 @@ impl Cluster {
     }
 
     fn spawn(&self) -> Result<Child, PostgresError> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(PostgresError::io(&self.log))?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.log)
+            .map_err(PostgresError::io(&self.log))?;
         let errors = log.try_clone().map_err(PostgresError::io(&self.log))?;
         let program = self.binaries.program("postgres");
         let setting = |name: &str, value: &dyn std::fmt::Display| format!("{name}={value}");
@@ -236,6 +241,10 @@ pub(super) fn terminate(child: &Child) {
 /// A folder that only the account can enter.
 pub(super) fn private_folder(path: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
     fs::create_dir_all(path).map_err(PostgresError::io(path))?;
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        // Somebody else may have laid it, in a folder where everybody may: what it leads to is not ours to open or close.
+        return Err(PostgresError::io(path)(std::io::Error::other("it is a link where a folder of ours belongs")));
+    }
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(PostgresError::io(path))?;
     account.map_or(Ok(()), |account| account.own(path))
 }

@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File, TryLockError},
     hash::{DefaultHasher, Hash, Hasher},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -70,6 +71,13 @@ impl PrivatePostgres {
             });
         }
         fs::create_dir_all(&data_dir).map_err(PostgresError::io(&data_dir))?;
+        if let Some(account) = &account
+            && account.blocked_at(&data_dir).is_some()
+        {
+            // It was made just now, under a mask that closes what root makes.
+            let open = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(&data_dir, open).map_err(PostgresError::io(&data_dir))?;
+        }
         let lock = lock(&data_dir)?;
 
         let folder = data_dir.join("cluster");

@@ -102,6 +102,14 @@ async fn the_form_of_a_body_is_exact(pool: PgPool) {
         unknown["colour"] = json!("red");
         assert_eq!(client.post(&path, unknown).await.problem(422, "invalid_body").as_deref(), Some("colour"));
         client.post(&path, json!([])).await.problem(422, "invalid_body");
+        let values: Vec<_> =
+            complete.as_object().unwrap().values().cloned().chain([json!(null), json!(null)]).collect();
+        client.post(&path, json!(values)).await.problem(422, "invalid_body");
+        let mut long = complete.clone();
+        long["x".repeat(100_000)] = json!(1);
+        let answer = client.post(&path, long).await;
+        answer.problem(422, "invalid_body");
+        assert!(answer.body.len() < 1_000 && !String::from_utf8(answer.body).unwrap().contains("struct"));
         client.post(&path, json!("x")).await.problem(422, "invalid_body");
 
         for malformed in ["", "{", "{\"agent_type\": }", "nothing", "{}}"] {

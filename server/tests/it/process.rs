@@ -13,8 +13,9 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStderr, Command},
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
 
 use crate::support::eventually;
@@ -22,7 +23,8 @@ use crate::support::eventually;
 /// A `verbatim serve` on a port that the system chose.
 struct Node {
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    /// Its log, line by line. It is read to the end, or the node would wait for somebody to read.
+    log: UnboundedReceiver<String>,
     url: String,
 }
 
@@ -48,10 +50,16 @@ impl Node {
         let mut command = verbatim();
         command.args(["serve", "--addr", "127.0.0.1:0", "--database-url", database_url]);
         let mut child = command.envs(settings.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (line, mut log) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(text)) = lines.next_line().await {
+                let _ = line.send(text);
+            }
+        });
         let mut seen = Vec::new();
         let url = loop {
-            let line = log.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended: {seen:#?}"));
+            let line = log.recv().await.unwrap_or_else(|| panic!("it ended: {seen:#?}"));
             let message = serde_json::from_str::<Value>(&line).unwrap_or_default()["message"].clone();
             if let Some(url) = message.as_str().and_then(|message| message.strip_prefix("serving on ")) {
                 break url.to_owned();
@@ -248,7 +256,7 @@ async fn a_server_that_is_told_to_stop_ends_what_it_began(_: PgPoolOptions, opti
     })
     .await;
     kill_process(node.pid(), Signal::TERM).unwrap();
-    while let Some(line) = node.log.next_line().await.unwrap() {
+    while let Some(line) = node.log.recv().await {
         if line.contains("told to stop") {
             break;
         }
@@ -288,6 +296,47 @@ async fn an_export_can_be_carried_to_another_database(_: PgPoolOptions, options:
     succeeds(&imported);
     let output = verbatim().arg("export").arg("--data-dir").arg(&data).output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), exported);
+}
+
+#[sqlx::test(migrations = false)]
+async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options: PgConnectOptions) {
+    let settings = [("VERBATIM_LOG", "debug")];
+    let mut node = Node::start_with(&database(&options).await, &settings).await;
+    let write = |path: &'static str, body: Value| {
+        let url = format!("{}/api/v1/prompts/{path}", node.url);
+        async move {
+            let body = body.to_string();
+            let given = ["-H", "content-type: application/json", "-H", "x-request-id: the-one", "-d", body.as_str()];
+            curl(&given, &url).await.unwrap().0
+        }
+    };
+    let first = json!({ "agent_type": "writer", "version": "1.0.0", "prompt_text": "x" });
+    assert_eq!(write("versions", first.clone()).await, 201);
+    assert_eq!(write("promote", json!({ "agent_type": "writer", "version": "1.0.0" })).await, 200);
+    assert_eq!(write("versions", first).await, 400);
+    node.active("writer").await;
+    node.active("writer").await;
+    for (message, request) in [
+        ("version created", Some("the-one")),
+        ("version promoted", Some("the-one")),
+        ("refused", Some("the-one")),
+        ("cache miss", None),
+        ("cache hit", None),
+    ] {
+        loop {
+            let line = node.log.recv().await.expect("the line comes");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] != message {
+                continue;
+            }
+            assert_eq!((&line["agent_type"], &line["version"]), (&json!("writer"), &json!("1.0.0")), "{line}");
+            let id = if message == "refused" { &line["id"] } else { &line["span"]["id"] };
+            if let Some(request) = request {
+                assert_eq!(id, request, "{line}");
+            }
+            break;
+        }
+    }
 }
 
 #[tokio::test]

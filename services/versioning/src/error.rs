@@ -13,15 +13,16 @@ pub enum VersioningError {
     Invalid(#[from] InvalidInput),
     /// The number is taken; versions are never overwritten.
     #[error(
-        "{agent_type} {version} exists already, and a version never changes. Choose a number that is free, such as {free}."
+        "{agent_type} {version} exists already, and a version never changes. Choose a number that is free{}.",
+        suggestion(free)
     )]
     VersionExists {
         /// The agent.
         agent_type: AgentType,
         /// The number that is taken.
         version: Version,
-        /// A number that was free when this was said.
-        free: Version,
+        /// A number that was free when this was said, if its line has one.
+        free: Option<Version>,
     },
     /// `base_version` names a version that the agent does not have.
     #[error(
@@ -169,10 +170,29 @@ impl VersioningError {
         }
     }
 
+    /// The agent and the version that it is about, as far as it is about one: for the log.
+    pub fn subject(&self) -> (Option<&AgentType>, Option<Version>) {
+        match self {
+            Self::VersionExists { agent_type, version, .. }
+            | Self::UnknownVersion { agent_type, version }
+            | Self::FixForward { agent_type, version, .. }
+            | Self::NumbersExhausted { agent_type, version } => (Some(agent_type), Some(*version)),
+            Self::UnknownBase { agent_type, base } | Self::StaleBase { agent_type, base, .. } => {
+                (Some(agent_type), Some(*base))
+            }
+            Self::UnknownAgent { agent_type } | Self::NoActiveVersion { agent_type } => (Some(agent_type), None),
+            Self::Invalid(_) | Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => (None, None),
+        }
+    }
+
     /// A fault of the data: something in the database that the constraints should have kept out.
     pub(crate) fn inconsistent(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
     }
+}
+
+fn suggestion(free: &Option<Version>) -> String {
+    free.map_or_else(String::new, |free| format!(", such as {free}"))
 }
 
 fn active_name(active: &Option<Version>) -> String {
@@ -196,9 +216,10 @@ fn is_unavailability(error: &sqlx::Error) -> bool {
         // The connection broke in the middle of a message.
         | sqlx::Error::Protocol(_) => true,
         // 08 connection, 53 out of resources, 57 operator intervention (shutdown, start-up, timeout), 25006 a standby
-        // that was not promoted yet, 55000 a database that lets nobody in.
+        // that was not promoted yet, 40001 and 40P01 one of several at once that had to give way, 55000 a database that
+        // lets nobody in.
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "25006" || code == "55000"
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || ["25006", "40001", "40P01", "55000"].contains(&code.as_ref())
         }),
         _ => false,
     }

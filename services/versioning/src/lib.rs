@@ -13,6 +13,8 @@ pub mod text;
 pub mod version;
 
 #[cfg(feature = "server")]
+pub mod changes;
+#[cfg(feature = "server")]
 pub mod error;
 #[cfg(feature = "server")]
 pub mod loading;
@@ -34,12 +36,10 @@ pub use version::{Bump, Version, VersionStatus};
 
 #[cfg(feature = "server")]
 pub use {
+    changes::{CacheCleared, NewPatch, NewVersion, NextVersions, Promotion, Reissue, SeedVersion},
     error::{ErrorKind, VersioningError},
     loading::{AgentCacheStats, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService},
-    management::{
-        CacheCleared, ManagementCounters, NewPatch, NewVersion, NextVersions, Promotion, PromptManagementService,
-        Reissue, SeedVersion,
-    },
+    management::{ManagementCounters, PromptManagementService},
     model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
     notifications::{Listener, listen},
     store::{MIGRATOR, PromptStore},

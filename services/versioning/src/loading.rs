@@ -282,8 +282,9 @@ impl PromptLoadingService {
         if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(agent_type) {
             slot.generation.fetch_add(1, Ordering::AcqRel);
         }
-        self.fresh.invalidate(agent_type).await;
-        self.counters.invalidations.fetch_add(1, Ordering::Relaxed);
+        if self.fresh.remove(agent_type).await.is_some() {
+            self.counters.invalidations.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A notification: `version` of the agent is live. What is cached may be that already.
@@ -301,8 +302,8 @@ impl PromptLoadingService {
         for slot in slots.values() {
             slot.generation.fetch_add(1, Ordering::AcqRel);
         }
-        let dropped = u64::try_from(slots.len()).unwrap_or(u64::MAX);
-        self.counters.invalidations.fetch_add(dropped, Ordering::Relaxed);
+        self.counters.invalidations.fetch_add(self.fresh.entry_count(), Ordering::Relaxed);
+        self.fresh.invalidate_all();
     }
 
     /// The database answered: it need not be left alone any longer.

@@ -8,8 +8,9 @@ use std::sync::{
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AgentOverview, AgentType, Author, Bump, Event, Notes, PageCursor, PromptContent, PromptLoadingService, PromptStore,
-    PromptText, PromptVersion, Version, VersionPage, VersioningError,
+    AgentOverview, AgentType, Author, Bump, CacheCleared, Event, NewPatch, NewVersion, NextVersions, Notes, PageCursor,
+    Promotion, PromptContent, PromptLoadingService, PromptStore, PromptVersion, Reissue, SeedVersion, Version,
+    VersionPage, VersionStatus, VersioningError,
     store::{Change, Insert, Origin},
 };
 
@@ -33,95 +34,6 @@ pub struct ManagementCounters {
     pub versions_created: u64,
     /// Versions that went live.
     pub promotions: u64,
-}
-
-/// A version to be created, as a draft.
-#[derive(Debug, Clone)]
-pub struct NewVersion {
-    /// Whose prompt it is; an agent that does not exist yet begins with it.
-    pub agent_type: AgentType,
-    /// A free number above the active version.
-    pub version: Version,
-    /// The text.
-    pub prompt_text: PromptText,
-    /// Who creates it.
-    pub created_by: Option<Author>,
-    /// What changes and why.
-    pub notes: Option<Notes>,
-    /// The version that the text was written from. It must not have been superseded meanwhile.
-    pub base_version: Option<Version>,
-}
-
-/// A fix of the active version, live at once.
-#[derive(Debug, Clone)]
-pub struct NewPatch {
-    /// Whose prompt it is.
-    pub agent_type: AgentType,
-    /// The text.
-    pub prompt_text: PromptText,
-    /// Who fixes it.
-    pub created_by: Option<Author>,
-    /// What changes and why.
-    pub notes: Option<Notes>,
-    /// The version that the text was written from. It must still be the active one.
-    pub base_version: Option<Version>,
-}
-
-/// A version to go live.
-#[derive(Debug, Clone)]
-pub struct Promotion {
-    /// Whose prompt it is.
-    pub agent_type: AgentType,
-    /// The version to go live.
-    pub version: Version,
-    /// What the caller believes to be active; another one is a conflict.
-    pub expected_active: Option<Version>,
-    /// Who promotes it.
-    pub promoted_by: Option<Author>,
-}
-
-/// An earlier text to be brought back as the next version, live at once.
-#[derive(Debug, Clone)]
-pub struct Reissue {
-    /// Whose prompt it is.
-    pub agent_type: AgentType,
-    /// The version whose text is brought back.
-    pub version: Version,
-    /// Who brings it back.
-    pub created_by: Option<Author>,
-    /// Why.
-    pub notes: Option<Notes>,
-}
-
-/// A version that an empty registry begins with.
-#[derive(Debug, Clone)]
-pub struct SeedVersion {
-    /// The version.
-    pub new: NewVersion,
-    /// Whether it goes live.
-    pub promote: bool,
-}
-
-/// What clearing an agent's cache did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheCleared {
-    /// Whether this node held a cached prompt of the agent.
-    pub was_cached: bool,
-    /// Whether the other nodes were told. False when there is no such agent, and when the database is away.
-    pub announced: bool,
-}
-
-/// The numbers that the next version can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextVersions {
-    /// What they are counted from: the active version, else the highest draft. None for an agent without versions.
-    pub base: Option<Version>,
-    /// The next major number, free.
-    pub major: Version,
-    /// The next minor number, free.
-    pub minor: Version,
-    /// The next patch number, free.
-    pub patch: Version,
 }
 
 impl PromptManagementService {
@@ -164,7 +76,7 @@ impl PromptManagementService {
                 Ok(created)
             }
             Err(VersioningError::VersionExists { agent_type, version, .. }) => {
-                let free = self.first_free(&agent_type, version).await?;
+                let free = self.first_free(&agent_type, version).await.ok();
                 Err(VersioningError::VersionExists { agent_type, version, free })
             }
             Err(refusal) => Err(refusal),
@@ -236,33 +148,33 @@ impl PromptManagementService {
         let Some(mut change) = self.store.change(&agent_type).await? else {
             return Err(VersioningError::UnknownAgent { agent_type });
         };
+        // Read under the lock: once it is committed, nothing may fail any more.
+        let Some(mut promoted) = change.find_version(version).await? else {
+            return Err(VersioningError::UnknownVersion { agent_type, version });
+        };
         let active = change.active();
-        if active != Some(version) {
-            if !change.has_version(version).await? {
-                return Err(VersioningError::UnknownVersion { agent_type, version });
-            }
-            if let Some(base) = expected_active
-                && active != Some(base)
-            {
-                return Err(VersioningError::StaleBase { agent_type, base, active });
-            }
-            if let Some(active) = active
-                && version < active
-            {
-                return Err(VersioningError::FixForward { agent_type, version, active });
-            }
-            change.activate(version, promoted_by.as_ref().map(Author::as_str)).await?;
-            let committed = change.commit().await;
-            // Even when the outcome is unknown: a load too many is nothing, an old prompt is wrong.
-            self.loading.invalidate(&agent_type).await;
-            committed?;
-            self.promotions.fetch_add(1, Ordering::Relaxed);
-            tracing::info!(
-                agent_type = %agent_type, version = %version,
-                previous = active.map(tracing::field::display), "version promoted"
-            );
+        if active == Some(version) {
+            return Ok(promoted);
         }
-        Ok(self.get_prompt_content(&agent_type, version).await?.version)
+        if let Some(base) = expected_active
+            && active != Some(base)
+        {
+            return Err(VersioningError::StaleBase { agent_type, base, active });
+        }
+        if let Some(active) = active
+            && version < active
+        {
+            return Err(VersioningError::FixForward { agent_type, version, active });
+        }
+        promoted.activated_at = Some(change.activate(version, promoted_by.as_ref().map(Author::as_str)).await?);
+        promoted.status = VersionStatus::Active;
+        self.commit_live(change, &agent_type).await?;
+        self.promotions.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(
+            agent_type = %agent_type, version = %version,
+            previous = active.map(tracing::field::display), "version promoted"
+        );
+        Ok(promoted)
     }
 
     /// A page of an agent's versions, newest first.
@@ -439,6 +351,19 @@ impl PromptManagementService {
         }
     }
 
+    /// Commits a change that makes a version live, and forgets the cached one. In a task of its own: a caller that goes away
+    /// in the middle must not leave the one without the other.
+    async fn commit_live(&self, change: Change, agent_type: &AgentType) -> Result<(), VersioningError> {
+        let (loading, agent_type) = (Arc::clone(&self.loading), agent_type.clone());
+        let committed = tokio::spawn(async move {
+            let committed = change.commit().await;
+            // Even when the outcome is unknown: a load too many is nothing, an old prompt is wrong.
+            loading.invalidate(&agent_type).await;
+            committed
+        });
+        committed.await.map_err(VersioningError::inconsistent)?
+    }
+
     /// Adds the next free patch after `active` and makes it live, in the transaction of `change`.
     async fn issue(
         &self,
@@ -455,10 +380,8 @@ impl PromptManagementService {
             .insert(&Insert { version, prompt_text, created_by: author, notes: notes.map(Notes::as_str), origin })
             .await?;
         created.activated_at = Some(change.activate(version, author).await?);
-        created.status = crate::VersionStatus::Active;
-        let committed = change.commit().await;
-        self.loading.invalidate(agent_type).await;
-        committed?;
+        created.status = VersionStatus::Active;
+        self.commit_live(change, agent_type).await?;
         self.versions_created.fetch_add(1, Ordering::Relaxed);
         self.promotions.fetch_add(1, Ordering::Relaxed);
         tracing::info!(agent_type = %agent_type, version = %version, sha256 = created.sha256, "version created");
@@ -492,11 +415,7 @@ async fn check_new_version(change: &mut Change, new: &NewVersion) -> Result<(), 
         && new.version <= active
     {
         return Err(if change.has_version(new.version).await? {
-            VersioningError::VersionExists {
-                agent_type: new.agent_type.clone(),
-                version: new.version,
-                free: new.version,
-            }
+            VersioningError::VersionExists { agent_type: new.agent_type.clone(), version: new.version, free: None }
         } else {
             VersioningError::FixForward { agent_type: new.agent_type.clone(), version: new.version, active }
         });

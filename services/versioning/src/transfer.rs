@@ -4,6 +4,8 @@
 //! between stands one record a line: agents, then versions (each with the moment it went live, which is all there is to
 //! know of an activation), then events, oldest first. Two exports of the same registry are the same to the byte.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +13,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use uuid::Uuid;
 
 use crate::{
-    AgentType, EventKind, InvalidInput, Notes, PromptManagementService, PromptText, Version, VersioningError,
+    AgentType, Author, EventKind, InvalidInput, Notes, PromptManagementService, PromptText, Version, VersioningError,
     store::{Import, ImportRefusal},
 };
 
@@ -96,7 +98,7 @@ pub enum ImportError {
     /// Agents of the file exist already.
     #[error(
         "the registry has these agents already: {}. Nothing was imported; an import only adds agents. Import into an \
-         empty database, or take their lines out of the file.", agents.join(", ")
+         empty database.", agents.join(", ")
     )]
     Conflict {
         /// Their names.
@@ -145,6 +147,7 @@ impl PromptManagementService {
         let mut import = self.store().begin_import().await?;
         let mut summary = ImportSummary::default();
         let mut conflicts = Vec::new();
+        let mut added = HashSet::new();
         let mut is_ended = false;
         let mut line = 0;
         while let Some(text) = read_line(input, line + 1).await? {
@@ -164,12 +167,19 @@ impl PromptManagementService {
                 _ if line == 1 => return Err(wrong("an export begins with a header".into())),
                 Record::Agent(agent) => {
                     summary.agents += 1;
-                    if !import.insert_agent(&agent).await.map_err(|refusal| refusal.at(line))? {
+                    if import.insert_agent(&agent).await.map_err(|refusal| refusal.at(line))? {
+                        added.insert(agent.agent_type);
+                    } else {
                         conflicts.push(agent.agent_type.to_string());
                     }
                 }
                 // What follows would only add to agents that are not ours to add to.
                 Record::Version(_) | Record::Event(_) if !conflicts.is_empty() => break,
+                Record::Version(VersionRecord { agent_type, .. }) | Record::Event(EventRecord { agent_type, .. })
+                    if !added.contains(&agent_type) =>
+                {
+                    return Err(wrong(format!("{agent_type} is not among the agents of this file")));
+                }
                 Record::Version(version) => {
                     summary.versions += 1;
                     check_version(&version).map_err(|error| wrong(format!("{}: {error}", error.field)))?;
@@ -180,6 +190,7 @@ impl PromptManagementService {
                     if EventKind::from_name(&event.kind).is_none() {
                         return Err(wrong(format!("{:?} is not a kind of event", event.kind)));
                     }
+                    check_author(event.actor.as_deref()).map_err(|error| wrong(format!("actor: {error}")))?;
                     import.insert_event(&event).await.map_err(|refusal| refusal.at(line))?;
                 }
                 Record::End(counted) if counted == summary => is_ended = true,
@@ -221,11 +232,16 @@ fn check_version(version: &VersionRecord) -> Result<(), InvalidInput> {
     if let Some(notes) = &version.notes {
         Notes::parse(notes.clone())?;
     }
+    check_author(version.created_by.as_deref())?;
     let digest: String = Sha256::digest(&version.prompt_text).iter().map(|byte| format!("{byte:02x}")).collect();
     if digest != version.sha256 {
         return Err(InvalidInput::new("sha256", "wrong_digest", "the digest is not that of the text; one was changed"));
     }
     Ok(())
+}
+
+fn check_author(name: Option<&str>) -> Result<(), InvalidInput> {
+    name.map_or(Ok(()), |name| Author::parse(name).map(|_| ()))
 }
 
 async fn write_line(output: &mut (impl AsyncWrite + Unpin), record: &Record) -> Result<(), ImportError> {

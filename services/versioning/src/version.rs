@@ -74,7 +74,8 @@ impl FromStr for Version {
         if text.len() > Self::MAX_LENGTH {
             return Err(invalid(text, "it is longer than 20 characters"));
         }
-        let parsed = semver::Version::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
+        let parsed = semver::Version::parse(text)
+            .map_err(|_| invalid(text, "it is not three whole numbers without leading zeros"))?;
         if !parsed.pre.is_empty() || !parsed.build.is_empty() {
             return Err(invalid(text, "it has a pre-release or build part"));
         }
@@ -87,8 +88,7 @@ fn invalid(text: &str, reason: &str) -> InvalidInput {
         "version",
         "invalid_version",
         format!(
-            "{} is not a version: {reason}. A version is major.minor.patch, three whole numbers without leading zeros, \
-             such as 1.4.0.",
+            "{} is not a version: {reason}. A version is major.minor.patch and nothing else, such as 1.4.0.",
             quoted(text)
         ),
     )

@@ -7,14 +7,17 @@ use sqlx::{PgPool, migrate::Migrate};
 
 use crate::VersioningError;
 
+mod insert;
 mod overview;
+mod queue;
 mod read;
 mod rows;
 mod transfer;
 mod write;
 
+pub(crate) use insert::{Insert, Origin};
 pub(crate) use transfer::{Import, ImportRefusal};
-pub(crate) use write::{Change, Insert, Origin};
+pub(crate) use write::Change;
 
 /// The migrations, embedded in the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -23,12 +26,13 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations"
 #[derive(Debug, Clone)]
 pub struct PromptStore {
     pool: PgPool,
+    queues: queue::Queues,
 }
 
 impl PromptStore {
     /// A store over a pool whose database has been migrated.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, queues: queue::Queues::default() }
     }
 
     /// Whether every migration that this binary knows has been applied.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     PromptStore,
     rows::{stored_agent_type, stored_version},
+    write::uncommitted,
 };
 use crate::{
     VersioningError,
@@ -73,7 +74,8 @@ struct VersionExportRow {
 
 impl PromptStore {
     pub(crate) async fn begin_export(&self) -> Result<Export, VersioningError> {
-        let transaction = self.pool().begin_with("begin isolation level repeatable read read only").await?;
+        let mut transaction = self.pool().begin_with("begin isolation level repeatable read read only").await?;
+        wait_for_the_other_end(&mut transaction).await?;
         Ok(Export {
             transaction,
             versions: VecDeque::new(),
@@ -84,8 +86,16 @@ impl PromptStore {
     }
 
     pub(crate) async fn begin_import(&self) -> Result<Import, VersioningError> {
-        Ok(Import { transaction: self.pool().begin().await? })
+        let mut transaction = self.pool().begin().await?;
+        wait_for_the_other_end(&mut transaction).await?;
+        Ok(Import { transaction })
     }
+}
+
+/// Who reads an export, or writes an import, may take a while between two lines.
+async fn wait_for_the_other_end(transaction: &mut Transaction<'static, Postgres>) -> Result<(), VersioningError> {
+    sqlx::query!("set local idle_in_transaction_session_timeout = 0").execute(&mut **transaction).await?;
+    Ok(())
 }
 
 impl Export {
@@ -230,7 +240,9 @@ impl Import {
     }
 
     pub(crate) async fn commit(self) -> Result<(), ImportRefusal> {
-        self.transaction.commit().await?;
-        Ok(())
+        self.transaction.commit().await.map_err(|error| match error {
+            sqlx::Error::Database(_) => ImportRefusal::from(error),
+            _ => ImportRefusal::Failed(uncommitted(error)),
+        })
     }
 }

@@ -2,62 +2,40 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
-use uuid::Uuid;
 
 use super::{
     PromptStore,
+    insert::{Insert, insert_version},
+    queue::Turn,
     read::number,
-    rows::{stored_count, stored_version},
+    rows::{VersionRow, stored_version},
 };
-use crate::{AgentType, EventKind, PromptVersion, Version, VersionStatus, VersioningError};
-
-/// Where the text of a new version comes from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Origin {
-    /// A text of its own, written from `base` if the writer named one.
-    Written { base: Option<Version> },
-    /// The text of the earlier version `of`.
-    Reissued { of: Version },
-}
-
-impl Origin {
-    fn event(self) -> (EventKind, Option<Version>) {
-        match self {
-            Self::Written { base } => (EventKind::Created, base),
-            Self::Reissued { of } => (EventKind::Reissued, Some(of)),
-        }
-    }
-}
-
-/// A version to be inserted.
-pub(crate) struct Insert<'a> {
-    pub version: Version,
-    pub prompt_text: &'a str,
-    pub created_by: Option<&'a str>,
-    pub notes: Option<&'a str>,
-    pub origin: Origin,
-}
+use crate::{AgentType, PromptVersion, Version, VersioningError};
 
 /// A transaction that holds the lock of one agent. Dropped without [`Change::commit`], it changes nothing.
 pub(crate) struct Change {
     transaction: Transaction<'static, Postgres>,
     agent_type: AgentType,
     active: Option<Version>,
+    _turn: Turn,
 }
 
 impl PromptStore {
     /// Queues behind the other writers of the agent and reads what is active. None when there is no such agent.
     pub(crate) async fn change(&self, agent_type: &AgentType) -> Result<Option<Change>, VersioningError> {
+        let turn = self.queues.enter(agent_type).await;
         let mut transaction = self.pool.begin().await?;
         Ok(lock(&mut transaction, agent_type).await?.map(|active| Change {
             transaction,
             agent_type: agent_type.clone(),
             active,
+            _turn: turn,
         }))
     }
 
     /// As [`Self::change`], for an agent that is made if it is not there yet.
     pub(crate) async fn change_or_create(&self, agent_type: &AgentType) -> Result<Change, VersioningError> {
+        let turn = self.queues.enter(agent_type).await;
         let mut transaction = self.pool.begin().await?;
         let active = match lock(&mut transaction, agent_type).await? {
             Some(active) => active,
@@ -71,70 +49,15 @@ impl PromptStore {
                     .ok_or_else(|| VersioningError::inconsistent("an agent that was made just now is not there"))?
             }
         };
-        Ok(Change { transaction, agent_type: agent_type.clone(), active })
-    }
-
-    /// The common case of a new version in one round trip: the agent exists, the version is above the active one, and the
-    /// base, if there is one, is the active one. None when any of that is not so, and nothing was done then; a
-    /// [`Change`] finds out why.
-    pub(crate) async fn insert_above_active(
-        &self,
-        agent_type: &AgentType,
-        insert: &Insert<'_>,
-    ) -> Result<Option<PromptVersion>, VersioningError> {
-        let mut connection = self.pool.acquire().await?;
-        let id = Uuid::now_v7();
-        let (kind, base) = insert.origin.event();
-        let row = sqlx::query!(
-            r#"with locked as materialized (
-                    select active_version from lock_agent($2)
-                    where is_known
-                        and (active_version is null
-                            or string_to_array($3, '.')::bigint[] > string_to_array(active_version, '.')::bigint[])
-                        and ($8::varchar is null or $8 = active_version)
-                ), created as (
-                    insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
-                    select $1, $2, $3, $4, clock_timestamp(), $5, $6 from locked
-                    returning created_at, sha256, char_count, line_count
-                ), recorded as (
-                    insert into prompt_events
-                        (occurred_at, kind, agent_type, version, actor, base_version, previous_active)
-                    select created_at, $7, $2, $3, $5, $8, active_version from created, locked
-                )
-                select active_version, created_at as "created_at!", sha256 as "sha256!",
-                    char_count as "char_count!", line_count as "line_count!"
-                from created, locked"#,
-            id,
-            agent_type.as_str(),
-            insert.version.to_string(),
-            insert.prompt_text,
-            insert.created_by,
-            insert.notes,
-            kind.as_str(),
-            base.map(|version| version.to_string()),
-        )
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|error| match error {
-            sqlx::Error::Database(_) => violation(error, agent_type, insert.version, None),
-            // The statement commits by itself: when the connection breaks, nobody knows whether it did.
-            _ => VersioningError::OutcomeUnknown(error),
-        })?;
-        row.map(|row| {
-            let active = row.active_version.as_deref().map(stored_version).transpose()?;
-            let derived = Derived {
-                created_at: row.created_at,
-                sha256: row.sha256,
-                char_count: row.char_count,
-                line_count: row.line_count,
-            };
-            inserted(id, agent_type, active, insert, derived)
-        })
-        .transpose()
+        Ok(Change { transaction, agent_type: agent_type.clone(), active, _turn: turn })
     }
 
     /// Runs `work` in a transaction that is alone among its like, if the registry holds no agent. Tells whether it ran.
     pub(crate) async fn seed(&self, seeds: &[(AgentType, Insert<'_>, bool)]) -> Result<bool, VersioningError> {
+        if self.has_agents().await? {
+            // The usual start: no need to wait for anybody.
+            return Ok(false);
+        }
         let mut transaction = self.pool.begin().await?;
         // Two nodes that start on one empty database: the second waits here, then finds agents.
         sqlx::query!("lock table agents in share row exclusive mode").execute(&mut *transaction).await?;
@@ -154,8 +77,14 @@ impl PromptStore {
                 activate(&mut transaction, agent_type, active, insert.version, insert.created_by).await?;
             }
         }
-        transaction.commit().await.map_err(VersioningError::OutcomeUnknown)?;
+        transaction.commit().await.map_err(uncommitted)?;
         Ok(true)
+    }
+
+    async fn has_agents(&self) -> Result<bool, VersioningError> {
+        Ok(sqlx::query_scalar!(r#"select exists (select 1 from agents) as "has_agents!""#)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// Records that somebody cleared the agent's cache and tells every node. False when there is no such agent.
@@ -194,6 +123,23 @@ impl Change {
         .await?)
     }
 
+    /// One version, with its standing towards the version that is active under this lock.
+    pub(crate) async fn find_version(&mut self, version: Version) -> Result<Option<PromptVersion>, VersioningError> {
+        sqlx::query_as!(
+            VersionRow,
+            r#"select id, agent_type, version, $3::varchar as active_version, created_at, created_by, notes,
+                    activated_at, sha256, char_count, line_count
+                from prompts where agent_type = $1 and version = $2"#,
+            self.agent_type.as_str(),
+            version.to_string(),
+            self.active.map(|active| active.to_string()),
+        )
+        .fetch_optional(&mut *self.transaction)
+        .await?
+        .map(PromptVersion::try_from)
+        .transpose()
+    }
+
     /// The text of a version.
     pub(crate) async fn find_text(&mut self, version: Version) -> Result<Option<String>, VersioningError> {
         Ok(sqlx::query_scalar!(
@@ -228,12 +174,7 @@ impl Change {
 
     /// Makes the change last. When the connection breaks here, nobody knows whether it did.
     pub(crate) async fn commit(self) -> Result<(), VersioningError> {
-        match self.transaction.commit().await {
-            Ok(()) => Ok(()),
-            // The database answered: it was rolled back (the deferred rules are checked here).
-            Err(error @ sqlx::Error::Database(_)) => Err(error.into()),
-            Err(error) => Err(VersioningError::OutcomeUnknown(error)),
-        }
+        self.transaction.commit().await.map_err(uncommitted)
     }
 }
 
@@ -316,82 +257,6 @@ async fn next_patch(
         .map_err(|_| VersioningError::NumbersExhausted { agent_type: agent_type.clone(), version })
 }
 
-async fn insert_version(
-    connection: &mut PgConnection,
-    agent_type: &AgentType,
-    active: Option<Version>,
-    insert: &Insert<'_>,
-) -> Result<PromptVersion, VersioningError> {
-    let id = Uuid::now_v7();
-    let (kind, base) = insert.origin.event();
-    // The time is read under the lock, so that it rises with the versions; `now()` is that of the transaction's start.
-    // The event is a part of the same statement: one round trip less.
-    let row = sqlx::query!(
-        r#"with created as (
-                insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
-                values ($1, $2, $3, $4, clock_timestamp(), $5, $6)
-                returning created_at, sha256, char_count, line_count
-            ), recorded as (
-                insert into prompt_events
-                    (occurred_at, kind, agent_type, version, actor, base_version, previous_active)
-                select created_at, $7, $2, $3, $5, $8, $9 from created
-            )
-            select created_at as "created_at!", sha256 as "sha256!", char_count as "char_count!",
-                line_count as "line_count!"
-            from created"#,
-        id,
-        agent_type.as_str(),
-        insert.version.to_string(),
-        insert.prompt_text,
-        insert.created_by,
-        insert.notes,
-        kind.as_str(),
-        base.map(|version| version.to_string()),
-        active.map(|version| version.to_string()),
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(|error| violation(error, agent_type, insert.version, active))?;
-    let derived = Derived {
-        created_at: row.created_at,
-        sha256: row.sha256,
-        char_count: row.char_count,
-        line_count: row.line_count,
-    };
-    inserted(id, agent_type, active, insert, derived)
-}
-
-/// What the database adds to a version that is inserted.
-struct Derived {
-    created_at: DateTime<Utc>,
-    sha256: String,
-    char_count: i32,
-    line_count: i32,
-}
-
-/// The version that was inserted.
-fn inserted(
-    id: Uuid,
-    agent_type: &AgentType,
-    active: Option<Version>,
-    insert: &Insert<'_>,
-    derived: Derived,
-) -> Result<PromptVersion, VersioningError> {
-    Ok(PromptVersion {
-        id,
-        agent_type: agent_type.clone(),
-        version: insert.version,
-        status: VersionStatus::of(insert.version, active),
-        created_at: derived.created_at,
-        created_by: insert.created_by.map(Into::into),
-        notes: insert.notes.map(Into::into),
-        activated_at: None,
-        sha256: derived.sha256,
-        char_count: stored_count(derived.char_count)?,
-        line_count: stored_count(derived.line_count)?,
-    })
-}
-
 async fn activate(
     connection: &mut PgConnection,
     agent_type: &AgentType,
@@ -424,12 +289,26 @@ async fn activate(
     Ok(activated.activated_at)
 }
 
+/// Why a commit failed. When the database answered, it was rolled back (the deferred rules are checked at that moment);
+/// when the connection broke, nobody knows.
+pub(super) fn uncommitted(error: sqlx::Error) -> VersioningError {
+    match error {
+        sqlx::Error::Database(_) => error.into(),
+        _ => VersioningError::OutcomeUnknown(error),
+    }
+}
+
 /// What a named constraint says in the terms of the domain.
-fn violation(error: sqlx::Error, agent_type: &AgentType, version: Version, active: Option<Version>) -> VersioningError {
+pub(super) fn violation(
+    error: sqlx::Error,
+    agent_type: &AgentType,
+    version: Version,
+    active: Option<Version>,
+) -> VersioningError {
     let constraint = error.as_database_error().and_then(|database| database.constraint());
     match (constraint, active) {
         (Some("prompts_agent_type_version_key" | "prompts_version_order"), _) => {
-            VersioningError::VersionExists { agent_type: agent_type.clone(), version, free: version }
+            VersioningError::VersionExists { agent_type: agent_type.clone(), version, free: None }
         }
         (Some("prompts_fix_forward"), Some(active)) => {
             VersioningError::FixForward { agent_type: agent_type.clone(), version, active }

@@ -84,7 +84,7 @@ async fn the_same_number_is_given_to_one_of_many(_: PgPoolOptions, options: PgCo
     for created in created {
         match created.unwrap() {
             Ok(_) => given += 1,
-            Err(VersioningError::VersionExists { free, .. }) => assert_eq!(free, version("1.0.1")),
+            Err(VersioningError::VersionExists { free, .. }) => assert_eq!(free, Some(version("1.0.1"))),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -102,10 +102,13 @@ async fn writers_of_different_agents_do_not_wait_for_each_other(pool: PgPool) {
         .execute(&mut *holder)
         .await
         .unwrap();
-    let waiting = {
-        let management = management.clone();
-        tokio::spawn(async move { management.create_patch(new_patch("busy", "waits")).await })
-    };
+    // More of them than there are connections.
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let management = management.clone();
+            tokio::spawn(async move { management.create_patch(new_patch("busy", "waits")).await })
+        })
+        .collect();
     eventually("the writer of the busy agent waits for the lock", async || {
         sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_locks where not granted)")
             .fetch_one(&mut *holder)
@@ -115,9 +118,12 @@ async fn writers_of_different_agents_do_not_wait_for_each_other(pool: PgPool) {
     .await;
     let calm = tokio::time::timeout(Duration::from_secs(10), management.create_patch(new_patch("calm", "goes on")));
     assert_eq!(calm.await.expect("the other agent's writer waited too").unwrap().version, version("1.0.1"));
-    assert!(!waiting.is_finished());
+    assert!(waiting.iter().all(|writer| !writer.is_finished()));
     holder.rollback().await.unwrap();
-    assert_eq!(waiting.await.unwrap().unwrap().version, version("1.0.1"));
+    for writer in waiting {
+        writer.await.unwrap().unwrap();
+    }
+    assert_eq!(numbers(&management, "busy").await.len(), 21);
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

@@ -121,6 +121,15 @@ async fn the_trail_is_append_only(pool: PgPool) {
     let event = |columns: &str| format!("insert into prompt_events (kind, agent_type, version) values ({columns})");
     check(&pool, &event("'created', 'writer', '9.9.9'"), "prompt_events_version_fkey").await;
     check(&pool, &event("'deleted', 'writer', '1.0.0'"), "prompt_events_kind").await;
+    check(&pool, &event("'cache_cleared', 'No Such', null"), "prompt_events_agent_type_fkey").await;
+    for (column, constraint) in
+        [("base_version", "prompt_events_base_fkey"), ("previous_active", "prompt_events_previous_fkey")]
+    {
+        let statement = format!(
+            "insert into prompt_events (kind, agent_type, version, {column}) values ('created', 'writer', '1.0.0', 'banana')"
+        );
+        check(&pool, &statement, constraint).await;
+    }
     check(&pool, &event("'promoted', 'writer', null"), "prompt_events_names_version").await;
 }
 

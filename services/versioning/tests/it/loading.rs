@@ -17,7 +17,8 @@ use crate::support::{agent, code, draft, eventually, live, new_patch, services, 
 async fn loaded(services: &Services, name: &str) -> String {
     let prompt = services.loading.get_active_prompt(&agent(name)).await.unwrap();
     let content = prompt.content();
-    assert!(content.prompt_text.contains(&content.version.version.to_string()), "text and version belong together");
+    let named = content.prompt_text.rsplit(' ').next().unwrap();
+    assert_eq!(named, content.version.version.to_string(), "text and version belong together");
     assert!(!prompt.is_stale());
     content.version.version.to_string()
 }
@@ -90,6 +91,7 @@ async fn clearing_drops_what_is_served(pool: PgPool) {
 async fn a_promotion_is_served_by_the_same_node_at_once(pool: PgPool) {
     let services = services(&pool);
     live(&services.management, "writer", "1.0.0").await;
+    assert_eq!(loaded(&services, "writer").await, "1.0.0");
     for minor in 1..10 {
         let number = format!("1.{minor}.0");
         live(&services.management, "writer", &number).await;

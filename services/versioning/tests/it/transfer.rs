@@ -118,6 +118,8 @@ async fn a_file_that_is_not_whole_or_not_true_is_refused_at_its_line(_: PgPoolOp
         // The active version is not active: the time line has no end.
         (exported.replace("\"is_active\":true", "\"is_active\":false"), last as u64, "no active version"),
         (exported.replace("1.10.0", "01.10.0"), 0, "not a version"),
+        (without(1), 0, "not among the agents"),
+        (exported.replace("\"created_by\":\"ada\"", "\"created_by\":\"a\\nb\""), 0, "control character"),
     ];
     for (text, line, reason) in cases {
         let refused = import(&goal, &text).await.unwrap_err();
