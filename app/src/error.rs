@@ -46,10 +46,32 @@ impl From<versioning::VersioningError> for AppError {
     fn from(error: versioning::VersioningError) -> Self {
         use std::error::Error;
 
-        let request_id = leptos::prelude::use_context::<RequestId>().map(|RequestId(id)| id);
+        use leptos::prelude::use_context;
+
+        // The page still says what happened; the status is for whoever watches the server.
+        if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+            && let Ok(status) = status_of(error.kind()).try_into()
+        {
+            response.set_status(status);
+        }
+        let request_id = use_context::<RequestId>().map(|RequestId(id)| id);
         if let Some(cause) = error.source() {
             tracing::error!(request_id, code = error.code(), cause, "a page could not be served");
         }
         Self { code: error.code().into(), message: error.to_string(), request_id }
+    }
+}
+
+/// The HTTP status of a refusal or a failure, as the REST API has it.
+#[cfg(feature = "ssr")]
+fn status_of(kind: versioning::ErrorKind) -> u16 {
+    use versioning::ErrorKind;
+
+    match kind {
+        ErrorKind::NotFound => 404,
+        ErrorKind::Conflict => 409,
+        ErrorKind::Invalid => 400,
+        ErrorKind::Unavailable => 503,
+        ErrorKind::Internal => 500,
     }
 }

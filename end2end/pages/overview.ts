@@ -26,6 +26,21 @@ export class OverviewPage {
     await this.page.locator("html[data-hydrated]").waitFor({ state: "attached" });
   }
 
+  /** What reaches beyond the place that it stands in: the page beyond the window, the table or a version beyond its section. */
+  async outOfSight(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const found: string[] = [];
+      const root = document.documentElement;
+      if (root.scrollWidth > root.clientWidth) found.push(`the page: ${root.scrollWidth}`);
+      for (const element of document.querySelectorAll(".agents, .chip, .rail a")) {
+        const right = element.getBoundingClientRect().right;
+        const end = element.closest("section, nav")?.getBoundingClientRect().right ?? root.clientWidth;
+        if (right > end + 1) found.push(`${element.textContent?.slice(0, 40)}: ${right} of ${end}`);
+      }
+      return found;
+    });
+  }
+
   row(agentType: string): Locator {
     return this.page.getByRole("row").filter({ has: this.page.getByRole("link", { name: agentType, exact: true }) });
   }

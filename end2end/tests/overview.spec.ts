@@ -90,6 +90,20 @@ test("everything can be done by keyboard", async ({ page, audit }) => {
   await expect(overview.help).toBeHidden();
 });
 
+test("long names and large numbers never push anything out of sight", async ({ page, request }) => {
+  const agentType = `e2e_${Date.now().toString(36)}_${"long".repeat(9)}`;
+  const version = "12.104.1033";
+  const data = { agent_type: agentType, version, prompt_text: "a\nb\n", created_by: "christopher@a-long-name.example" };
+  expect((await request.post("/api/v1/prompts/versions", { data })).status()).toBe(201);
+  expect((await request.post("/api/v1/prompts/promote", { data: { agent_type: agentType, version } })).status()).toBe(200);
+  const overview = new OverviewPage(page);
+  await overview.open();
+  for (const width of [320, 390, 700, 768, 861, 1024, 1280, 1440, 1640, 1920]) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await overview.outOfSight(), `at ${width} px`).toEqual([]);
+  }
+});
+
 test.describe("without JavaScript", () => {
   // A browser without scripts refuses to load one in advance, and says so.
   test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/] });

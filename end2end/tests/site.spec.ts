@@ -23,6 +23,17 @@ test("the API's documentation lists every endpoint", async ({ page }) => {
   await expect(page.locator(".opblock")).toHaveCount(9);
 });
 
+test("what an unknown agent is asked for is refused with a problem document", async ({ request }) => {
+  for (const [path, code] of [["versions", "unknown_agent"], ["active", "no_active_version"]]) {
+    const answer = await request.get(`/api/v1/prompts/nobody_here/${path}`);
+    expect(answer.headers()["content-type"], path).toContain("application/problem+json");
+    const problem = await answer.json();
+    expect(problem, path).toMatchObject({ status: answer.status(), code, title: "Not Found" });
+    expect(answer.status(), path).toBe(404);
+    expect(problem.detail, path).toContain("nobody_here");
+  }
+});
+
 test("files of the site are compressed and kept", async ({ page, request }) => {
   const html = await (await request.get("/")).text();
   const names = [...html.matchAll(/\/pkg\/[^"'`]+\.(?:css|js|wasm)/g)].map((match) => match[0]);

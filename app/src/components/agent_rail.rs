@@ -34,7 +34,9 @@ pub fn AgentRail(
                             view! {
                                 <li>
                                     <a href=format!("/#agent-{}", agent.agent_type) rel="external">
-                                        <span class="rail-name">{agent.agent_type.clone()}</span>
+                                        <span class="rail-name" title=agent.agent_type.clone()>
+                                            {agent.agent_type.clone()}
+                                        </span>
                                         {dot}
                                         {chip}
                                     </a>

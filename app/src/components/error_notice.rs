@@ -13,10 +13,10 @@ pub fn ErrorNotice(
     view! {
         <div class="notice danger" role="alert">
             <p>{error.message}</p>
-            <p>
+            <p class="ways">
                 // Another request, as a link: it works without any script.
                 <a href="" rel="external">"Try again"</a>
-                {error.request_id.map(|id| view! { <span class="faint small">" Request "<code>{id}</code></span> })}
+                {error.request_id.map(|id| view! { <span class="faint small">"Request "<code>{id}</code></span> })}
             </p>
         </div>
     }

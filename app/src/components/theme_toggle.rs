@@ -38,16 +38,19 @@ impl Theme {
 
     /// Shows it and remembers it.
     fn apply(self) {
-        let root = document().document_element();
-        let (Some(root), Some(storage)) = (root, storage()) else { return };
+        if let Some(root) = document().document_element() {
+            let _ = match self {
+                Self::System => root.remove_attribute("data-theme"),
+                Self::Light | Self::Dark => root.set_attribute("data-theme", self.name()),
+            };
+        }
         // A browser that forbids storage still shows the theme.
-        let _ = if self == Self::System {
-            let _ = storage.remove_item("theme");
-            root.remove_attribute("data-theme")
-        } else {
-            let _ = storage.set_item("theme", self.name());
-            root.set_attribute("data-theme", self.name())
-        };
+        if let Some(storage) = storage() {
+            let _ = match self {
+                Self::System => storage.remove_item("theme"),
+                Self::Light | Self::Dark => storage.set_item("theme", self.name()),
+            };
+        }
     }
 }
 
@@ -67,7 +70,7 @@ pub fn ThemeToggle() -> impl IntoView {
     };
     view! {
         <button type="button" class="quiet needs-script" data-action="theme" on:click=toggle>
-            <span class="visually-hidden">"Theme: "</span>
+            <span class="visually-hidden-on-phone">"Theme: "</span>
             {move || theme.get().name()}
         </button>
     }

@@ -105,9 +105,12 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
             view! { <RelativeTime moment=active.since now /> }.into_any(),
             view! {
                 {thousands(active.char_count)}
-                <span class="faint">" chars · "</span>
-                {thousands(active.line_count)}
-                <span class="faint">" lines"</span>
+                <span class="faint">{if active.char_count == 1 { " char" } else { " chars" }}</span>
+                <span class="faint joint">" · "</span>
+                <span class="also">
+                    {thousands(active.line_count)}
+                    <span class="faint">{if active.line_count == 1 { " line" } else { " lines" }}</span>
+                </span>
             }
             .into_any(),
         ),
@@ -124,18 +127,27 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
     view! {
         <tr id=format!("agent-{agent_type}") tabindex="-1" data-row="">
             <th scope="row">
-                <a class="agent-name" href=format!("{base}/versions") rel="external">
+                // A long name is cut where there is no room; the title has all of it.
+                <a class="agent-name" href=format!("{base}/versions") rel="external" title=agent_type.clone()>
                     {agent_type.clone()}
                 </a>
-                <span class="faint small">{counted(versions as usize, "version", "versions")}</span>
+                <span class="faint small also">{counted(versions as usize, "version", "versions")}</span>
             </th>
             <td data-label="Active">{chip}</td>
-            <td data-label="Live since">{since}</td>
-            <td data-label="Size" class="number">{size}</td>
+            <td data-label="Live since" class:blank=!is_live>{since}</td>
+            <td data-label="Size" class="number" class:blank=!is_live>{size}</td>
             <td data-label="Drafts" class:blank=drafts == 0>{waiting}</td>
             <td data-label="Last change">
                 <RelativeTime moment=changed_at now />
-                {changed_by.map(|name| view! { <span class="faint">" by "</span>{name} })}
+                {changed_by
+                    .map(|name| {
+                        view! {
+                            <span class="also">
+                                <span class="faint">" by "</span>
+                                <span class="who" title=name.clone()>{name.clone()}</span>
+                            </span>
+                        }
+                    })}
             </td>
             <td class="action" class:blank=!is_live>
                 {is_live
@@ -160,7 +172,8 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
 fn Nothing() -> impl IntoView {
     const FIRST: &str = "curl -X POST http://127.0.0.1:3000/api/v1/prompts/versions \\\n  \
         -H 'Content-Type: application/json' \\\n  \
-        -d '{\"agent_type\": \"writer\", \"version\": \"1.0.0\", \"prompt_text\": \"You write plainly.\"}'";
+        -d '{\"agent_type\": \"writer\", \"version\": \"1.0.0\",\n       \
+        \"prompt_text\": \"You write plainly.\"}'";
     view! {
         <div class="page-head">
             <h1>"Agents"</h1>
