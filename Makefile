@@ -12,8 +12,8 @@ endif
 setup = scripts/setup
 leptos = PATH="$$(scripts/setup path):$$PATH" cargo leptos
 verbatim = target/debug/verbatim
-# Tests and checks have a database server of their own unless TEST_DATABASE_URL names one: never the one that is served.
-with_database = env -u DATABASE_URL $(if $(TEST_DATABASE_URL),DATABASE_URL=$(TEST_DATABASE_URL)) VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
+# Tests and checks have a new database server of their own unless TEST_DATABASE_URL names one: never the one that is served.
+with_database = rm -rf target/test-database && env -u DATABASE_URL $(if $(TEST_DATABASE_URL),DATABASE_URL=$(TEST_DATABASE_URL)) INSTA_UPDATE=no VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
 server_side = --workspace --exclude frontend
 browser_side = -p frontend --target wasm32-unknown-unknown --target-dir target/front
 
@@ -56,7 +56,7 @@ lint: ## Check format, lints, boundaries and query metadata
 unit: ## Run the unit, database, REST and process tests
 	@echo "==> unit, database, REST and process tests"
 	@cargo build --quiet -p server
-	@INSTA_UPDATE=no $(with_database) cargo test $(server_side)
+	@$(with_database) cargo test $(server_side)
 
 browser: build ## Run the browser tests
 	@$(setup) test
