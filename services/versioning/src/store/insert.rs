@@ -111,7 +111,8 @@ pub(super) async fn insert_version(
     let (kind, base) = insert.origin.event();
     // The time is read under the lock, so that it rises with the versions; `now()` is that of the transaction's start.
     // The event is a part of the same statement: one round trip less.
-    let row = sqlx::query!(
+    let derived = sqlx::query_as!(
+        Derived,
         r#"with created as (
                 insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
                 values ($1, $2, $3, $4, clock_timestamp(), $5, $6)
@@ -137,12 +138,6 @@ pub(super) async fn insert_version(
     .fetch_one(connection)
     .await
     .map_err(|error| violation(error, agent_type, insert.version, active))?;
-    let derived = Derived {
-        created_at: row.created_at,
-        sha256: row.sha256,
-        char_count: row.char_count,
-        line_count: row.line_count,
-    };
     inserted(id, agent_type, active, insert, derived)
 }
 

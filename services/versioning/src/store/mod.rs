@@ -1,7 +1,7 @@
 //! All SQL about prompts. Nothing outside this module knows a table.
 //!
-//! [`read`](self) methods answer from the pool. Every change goes through a [`Change`](write::Change): a transaction
-//! that holds the lock of one agent.
+//! `read` and `overview` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
+//! agent, entered in turn (`queue`); the common case of a new version is one statement (`insert`).
 
 use sqlx::{PgPool, migrate::Migrate};
 
