@@ -82,6 +82,14 @@ pub enum VersioningError {
         /// What is active now.
         active: Option<Version>,
     },
+    /// Somebody saved another version since the caller looked.
+    #[error("{agent_type} {version} was saved while you were writing. Compare it with your text, then save again.")]
+    SavedMeanwhile {
+        /// The agent.
+        agent_type: AgentType,
+        /// The version that was saved last.
+        version: Version,
+    },
     /// No number is left in the line: a version has 20 characters at most.
     #[error(
         "{agent_type} has no free number after {version}: a version has 20 characters at most. Create a higher minor or major version."
@@ -131,7 +139,10 @@ impl VersioningError {
             Self::UnknownAgent { .. } | Self::UnknownVersion { .. } | Self::NoActiveVersion { .. } => {
                 ErrorKind::NotFound
             }
-            Self::FixForward { .. } | Self::StaleBase { .. } | Self::NumbersExhausted { .. } => ErrorKind::Conflict,
+            Self::FixForward { .. }
+            | Self::StaleBase { .. }
+            | Self::SavedMeanwhile { .. }
+            | Self::NumbersExhausted { .. } => ErrorKind::Conflict,
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => ErrorKind::Unavailable,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -148,6 +159,7 @@ impl VersioningError {
             Self::NoActiveVersion { .. } => "no_active_version",
             Self::FixForward { .. } => "fix_forward",
             Self::StaleBase { .. } => "stale_base",
+            Self::SavedMeanwhile { .. } => "saved_meanwhile",
             Self::NumbersExhausted { .. } => "numbers_exhausted",
             Self::Unavailable(_) => "database_unavailable",
             Self::OutcomeUnknown(_) => "outcome_unknown",
@@ -163,6 +175,7 @@ impl VersioningError {
             Self::UnknownBase { .. } => Some("base_version"),
             Self::UnknownAgent { .. } | Self::NoActiveVersion { .. } => Some("agent_type"),
             Self::StaleBase { .. }
+            | Self::SavedMeanwhile { .. }
             | Self::NumbersExhausted { .. }
             | Self::Unavailable(_)
             | Self::OutcomeUnknown(_)
@@ -176,6 +189,7 @@ impl VersioningError {
             Self::VersionExists { agent_type, version, .. }
             | Self::UnknownVersion { agent_type, version }
             | Self::FixForward { agent_type, version, .. }
+            | Self::SavedMeanwhile { agent_type, version }
             | Self::NumbersExhausted { agent_type, version } => (Some(agent_type), Some(*version)),
             Self::UnknownBase { agent_type, base } | Self::StaleBase { agent_type, base, .. } => {
                 (Some(agent_type), Some(*base))

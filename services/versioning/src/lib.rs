@@ -8,14 +8,23 @@
 //! Start reading at [`version`] and [`agent_type`], then `management` and `loading`.
 
 pub mod agent_type;
+pub mod counts;
+pub mod diff;
 pub mod invalid;
+pub mod merge;
+pub mod outline;
+pub mod template;
 pub mod text;
 pub mod version;
 
 #[cfg(feature = "server")]
+mod activity;
+#[cfg(feature = "server")]
 pub mod changes;
 #[cfg(feature = "server")]
 pub mod error;
+#[cfg(feature = "server")]
+pub mod history;
 #[cfg(feature = "server")]
 pub mod loading;
 #[cfg(feature = "server")]
@@ -24,6 +33,8 @@ pub mod management;
 pub mod model;
 #[cfg(feature = "server")]
 mod notifications;
+#[cfg(feature = "server")]
+pub mod performance;
 #[cfg(feature = "server")]
 mod store;
 #[cfg(feature = "server")]
@@ -36,12 +47,15 @@ pub use version::{Bump, Version, VersionStatus};
 
 #[cfg(feature = "server")]
 pub use {
-    changes::{CacheCleared, NewPatch, NewVersion, NextVersions, Promotion, Reissue, SeedVersion},
+    activity::Activity,
+    changes::{CacheCleared, NewPatch, NewVersion, NextVersion, NextVersions, Promotion, Reissue, SeedVersion, Seen},
     error::{ErrorKind, VersioningError},
+    history::{Activation, History, HistoryOrder, HistoryQuery, HistoryRow, SearchHit, SearchPlace},
     loading::{AgentCacheStats, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService},
     management::{ManagementCounters, PromptManagementService},
     model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
     notifications::{Listener, listen},
+    performance::{CallSource, Latency, Performance, PerformanceService, RecordedCall},
     store::{MIGRATOR, PromptStore},
     transfer::{ImportError, ImportSummary},
 };
@@ -54,14 +68,29 @@ pub struct Services {
     pub management: std::sync::Arc<PromptManagementService>,
     /// Every read of an active prompt.
     pub loading: std::sync::Arc<PromptLoadingService>,
+    /// What recorded calls say of versions.
+    pub performance: PerformanceService,
+    /// What happens, as it happens.
+    pub activity: std::sync::Arc<Activity>,
 }
 
 #[cfg(feature = "server")]
 impl Services {
-    /// Both services over one store.
+    /// All services over one store. To be called inside an asynchronous runtime.
     pub fn new(store: PromptStore, settings: LoadingSettings) -> Self {
         let loading = std::sync::Arc::new(PromptLoadingService::new(store.clone(), settings));
+        let performance = PerformanceService::new(store.clone());
+        let activity = std::sync::Arc::new(Activity::watch(store.clone()));
         let management = std::sync::Arc::new(PromptManagementService::new(store, loading.clone()));
-        Self { management, loading }
+        Self { management, loading, performance, activity }
     }
+}
+
+/// Runs work that takes a processor for a while, such as the comparison of two long texts, away from the threads that serve.
+///
+/// # Errors
+/// The work panicked.
+#[cfg(feature = "server")]
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VersioningError> {
+    tokio::task::spawn_blocking(work).await.map_err(VersioningError::inconsistent)
 }

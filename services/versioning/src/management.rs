@@ -8,9 +8,9 @@ use std::sync::{
 use chrono::{DateTime, Utc};
 
 use crate::{
-    AgentOverview, AgentType, Author, Bump, CacheCleared, Event, NewPatch, NewVersion, NextVersions, Notes, PageCursor,
-    Promotion, PromptContent, PromptLoadingService, PromptStore, PromptVersion, Reissue, SeedVersion, Version,
-    VersionPage, VersionStatus, VersioningError,
+    AgentOverview, AgentType, Author, CacheCleared, Event, NewPatch, NewVersion, NextVersion, NextVersions, Notes,
+    PageCursor, Promotion, PromptContent, PromptLoadingService, PromptStore, PromptVersion, Reissue, SeedVersion, Seen,
+    Version, VersionPage, VersionStatus, VersioningError,
     store::{Change, Insert, Origin},
 };
 
@@ -219,6 +219,31 @@ impl PromptManagementService {
         }
     }
 
+    /// What is active now, read from the database.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn active(&self, agent_type: &AgentType) -> Result<Option<PromptContent>, VersioningError> {
+        self.store.find_active(agent_type).await
+    }
+
+    /// Whether any version of the agent was ever created.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn agent_exists(&self, agent_type: &AgentType) -> Result<bool, VersioningError> {
+        self.store.agent_exists(agent_type).await
+    }
+
+    /// What a writer who looks now sees: for [`NextVersion::seen`].
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn seen(&self, agent_type: &AgentType) -> Result<Seen, VersioningError> {
+        let active = self.active(agent_type).await?.map(|content| content.version.version);
+        Ok(Seen { active, newest: self.store.newest_version(agent_type).await? })
+    }
+
     /// What was live at a moment; none when nothing was.
     ///
     /// # Errors
@@ -236,29 +261,84 @@ impl PromptManagementService {
         }
     }
 
-    /// The numbers that the next major, minor and patch version would have. All three are free when this is said; an
-    /// agent without versions begins with 1.0.0.
+    /// The numbers that the next major, minor and patch version would have, counted from `from` or from the active version,
+    /// whichever is higher (with neither, from the highest draft). All are free when this is said; an agent without versions
+    /// begins with 1.0.0.
     ///
     /// # Errors
-    /// A number would be longer than a version may be.
-    pub async fn next_versions(&self, agent_type: &AgentType) -> Result<NextVersions, VersioningError> {
-        let active = self.store.find_active(agent_type).await?.map(|content| content.version.version);
-        let base = match active {
-            Some(active) => Some(active),
+    /// The database is away.
+    pub async fn next_versions(
+        &self,
+        agent_type: &AgentType,
+        from: Option<Version>,
+    ) -> Result<NextVersions, VersioningError> {
+        let active = self.active(agent_type).await?.map(|content| content.version.version);
+        let base = match active.max(from) {
+            Some(base) => Some(base),
             None => self.store.highest_version(agent_type).await?,
         };
         let Some(base) = base else {
-            let first = Version::FIRST;
+            let first = Some(Version::FIRST);
             return Ok(NextVersions { base, major: first, minor: first, patch: first });
         };
-        let (patch, highest_minor, highest_major) = self.store.numbers_after(agent_type, base).await?;
-        let line = Version::new(base.major(), highest_minor.max(base.minor()), 0)?;
-        Ok(NextVersions {
-            base: Some(base),
-            major: Version::new(highest_major.max(base.major()), 0, 0)?.next(Bump::Major)?,
-            minor: line.next(Bump::Minor)?,
-            patch,
-        })
+        Ok(self.store.numbers_after(agent_type, base).await?.next(base))
+    }
+
+    /// Creates the version that `bump` gives, and promotes it if that was asked for, in one transaction.
+    ///
+    /// # Errors
+    /// The base does not exist; somebody promoted or saved another version since the writer looked; no number is left.
+    pub async fn create_next(&self, next: NextVersion) -> Result<PromptVersion, VersioningError> {
+        let agent_type = &next.agent_type;
+        let mut change = self.store.change_or_create(agent_type).await?;
+        let active = change.active();
+        let newest = change.newest_version().await?;
+        if let Some(base) = next.base_version
+            && !change.has_version(base).await?
+        {
+            return Err(VersioningError::UnknownBase { agent_type: agent_type.clone(), base });
+        }
+        if active != next.seen.active
+            && let Some(base) = next.seen.active.or(next.base_version)
+        {
+            return Err(VersioningError::StaleBase { agent_type: agent_type.clone(), base, active });
+        }
+        if let Some(version) = newest
+            && next.seen.newest != newest
+        {
+            return Err(VersioningError::SavedMeanwhile { agent_type: agent_type.clone(), version });
+        }
+        let version =
+            match active.max(next.base_version).or(newest) {
+                None => Version::FIRST,
+                Some(from) => change.numbers_after(from).await?.next(from).of(next.bump).ok_or_else(|| {
+                    VersioningError::NumbersExhausted { agent_type: agent_type.clone(), version: from }
+                })?,
+            };
+        let author = next.created_by.as_ref().map(Author::as_str);
+        let insert = Insert {
+            version,
+            prompt_text: next.prompt_text.as_str(),
+            created_by: author,
+            notes: next.notes.as_ref().map(Notes::as_str),
+            origin: Origin::Written { base: next.base_version },
+        };
+        let mut created = change.insert(&insert).await?;
+        if next.promote {
+            created.activated_at = Some(change.activate(version, author).await?);
+            created.status = VersionStatus::Active;
+            self.commit_live(change, agent_type).await?;
+            self.promotions.fetch_add(1, Ordering::Relaxed);
+        } else {
+            change.commit().await?;
+        }
+        self.versions_created.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(agent_type = %agent_type, version = %version, sha256 = created.sha256, "version created");
+        if next.promote {
+            let previous = active.map(tracing::field::display);
+            tracing::info!(agent_type = %agent_type, version = %version, previous, "version promoted");
+        }
+        Ok(created)
     }
 
     /// Every agent at a glance, by name.
@@ -393,7 +473,11 @@ impl PromptManagementService {
     async fn first_free(&self, agent_type: &AgentType, taken: Version) -> Result<Version, VersioningError> {
         let active = self.store.find_active(agent_type).await?.map(|content| content.version.version);
         let from = active.map_or(taken, |active| active.max(taken));
-        Ok(self.store.numbers_after(agent_type, from).await?.0)
+        self.store
+            .numbers_after(agent_type, from)
+            .await?
+            .free_patch
+            .ok_or_else(|| VersioningError::NumbersExhausted { agent_type: agent_type.clone(), version: from })
     }
 }
 

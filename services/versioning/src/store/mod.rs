@@ -1,17 +1,20 @@
 //! All SQL about prompts. Nothing outside this module knows a table.
 //!
-//! `read` and `overview` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
+//! `read`, `overview`, `history` and `search` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
 //! agent, entered in turn (`queue`); the common case of a new version is one statement (`insert`).
 
 use sqlx::{PgPool, migrate::Migrate};
 
 use crate::VersioningError;
 
+mod history;
 mod insert;
 mod overview;
+mod performance;
 mod queue;
 mod read;
 mod rows;
+mod search;
 mod transfer;
 mod write;
 

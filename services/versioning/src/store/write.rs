@@ -10,7 +10,7 @@ use super::{
     read::number,
     rows::{VersionRow, stored_version},
 };
-use crate::{AgentType, PromptVersion, Version, VersioningError};
+use crate::{AgentType, PromptVersion, Version, VersioningError, changes::NumbersInUse};
 
 /// A transaction that holds the lock of one agent. Dropped without [`Change::commit`], it changes nothing.
 pub(crate) struct Change {
@@ -156,6 +156,16 @@ impl Change {
         next_patch(&mut self.transaction, &self.agent_type, version).await
     }
 
+    /// The numbers in use, seen from `base`.
+    pub(crate) async fn numbers_after(&mut self, base: Version) -> Result<NumbersInUse, VersioningError> {
+        numbers_after(&mut self.transaction, &self.agent_type, base).await
+    }
+
+    /// The version that was created last.
+    pub(crate) async fn newest_version(&mut self) -> Result<Option<Version>, VersioningError> {
+        newest_version(&mut *self.transaction, &self.agent_type).await
+    }
+
     /// Adds a version, and the event of it.
     pub(crate) async fn insert(&mut self, insert: &Insert<'_>) -> Result<PromptVersion, VersioningError> {
         insert_version(&mut self.transaction, &self.agent_type, self.active, insert).await
@@ -179,25 +189,19 @@ impl Change {
 }
 
 impl PromptStore {
-    /// The first free patch number, and the highest minor and major numbers in use, seen from `base`.
+    /// The numbers in use, seen from `base`.
     pub(crate) async fn numbers_after(
         &self,
         agent_type: &AgentType,
         base: Version,
-    ) -> Result<(Version, u64, u64), VersioningError> {
+    ) -> Result<NumbersInUse, VersioningError> {
         let mut connection = self.pool.acquire().await.map_err(VersioningError::from)?;
-        let patch = next_patch(&mut connection, agent_type, base).await?;
-        let highest = sqlx::query!(
-            r#"select max(major) as "major!", max(minor) filter (where major = $2) as minor
-                from prompts where agent_type = $1 having count(*) > 0"#,
-            agent_type.as_str(),
-            number(base.major()),
-        )
-        .fetch_optional(&mut *connection)
-        .await?;
-        let (major, minor) = highest.map_or((0, None), |row| (row.major, row.minor));
-        let part = |part: i64| u64::try_from(part).map_err(VersioningError::inconsistent);
-        Ok((patch, part(minor.unwrap_or(0))?, part(major)?))
+        numbers_after(&mut connection, agent_type, base).await
+    }
+
+    /// The version that was created last.
+    pub(crate) async fn newest_version(&self, agent_type: &AgentType) -> Result<Option<Version>, VersioningError> {
+        newest_version(&self.pool, agent_type).await
     }
 
     /// The highest version of the agent.
@@ -227,6 +231,45 @@ async fn lock(
         return Ok(None);
     }
     row.active_version.as_deref().map(stored_version).transpose().map(Some)
+}
+
+async fn newest_version(
+    executor: impl sqlx::PgExecutor<'_>,
+    agent_type: &AgentType,
+) -> Result<Option<Version>, VersioningError> {
+    sqlx::query_scalar!(
+        "select version from prompts where agent_type = $1
+            order by created_at desc, major desc, minor desc, patch desc limit 1",
+        agent_type.as_str()
+    )
+    .fetch_optional(executor)
+    .await?
+    .as_deref()
+    .map(stored_version)
+    .transpose()
+}
+
+async fn numbers_after(
+    connection: &mut PgConnection,
+    agent_type: &AgentType,
+    base: Version,
+) -> Result<NumbersInUse, VersioningError> {
+    let free_patch = match next_patch(&mut *connection, agent_type, base).await {
+        Ok(patch) => Some(patch),
+        Err(VersioningError::NumbersExhausted { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let highest = sqlx::query!(
+        r#"select max(major) as "major!", max(minor) filter (where major = $2) as minor
+            from prompts where agent_type = $1 having count(*) > 0"#,
+        agent_type.as_str(),
+        number(base.major()),
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let (major, minor) = highest.map_or((0, None), |row| (row.major, row.minor));
+    let part = |part: i64| u64::try_from(part).map_err(VersioningError::inconsistent);
+    Ok(NumbersInUse { free_patch, highest_minor: part(minor.unwrap_or(0))?, highest_major: part(major)? })
 }
 
 async fn next_patch(

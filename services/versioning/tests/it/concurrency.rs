@@ -29,7 +29,7 @@ async fn a_hundred_patches_at_once_give_a_hundred_consecutive_versions(_: PgPool
     assert_eq!(active_rows(&pool, "writer").await, 1);
     let history = numbers(&management, "writer").await;
     assert_eq!(history.first().map(String::as_str), Some("1.0.100"), "the newest is the highest");
-    let next = management.next_versions(&agent("writer")).await.unwrap();
+    let next = management.next_versions(&agent("writer"), None).await.unwrap();
     assert_eq!(next.base, Some(version("1.0.100")));
 }
 

@@ -3,9 +3,13 @@
 
 mod concurrency;
 mod constraints;
+mod diff_git;
+mod history;
 mod loading;
 mod management;
 mod numbering;
 mod outage;
+mod performance;
+mod saving;
 mod support;
 mod transfer;

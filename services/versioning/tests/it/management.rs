@@ -291,10 +291,10 @@ async fn what_was_live_at_any_time_is_known(pool: PgPool) {
 async fn the_next_numbers_are_free(pool: PgPool) {
     let management = services(&pool).management;
     let next = async || {
-        let next = management.next_versions(&agent("writer")).await.unwrap();
+        let next = management.next_versions(&agent("writer"), None).await.unwrap();
         (
             next.base.map(|base| base.to_string()),
-            [next.major, next.minor, next.patch].map(|version| version.to_string()),
+            [next.major, next.minor, next.patch].map(|version| version.unwrap().to_string()),
         )
     };
     assert_eq!(next().await, (None, ["1.0.0", "1.0.0", "1.0.0"].map(String::from)));

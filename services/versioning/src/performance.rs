@@ -1,0 +1,186 @@
+//! How versions perform: what recorded calls added up to.
+//!
+//! Agents and the lab record calls in batches; they are added up per version, source and model at once, so that reading the
+//! figures of a version costs the same after ten calls and after ten million.
+
+use chrono::{DateTime, Utc};
+
+use crate::{AgentType, PromptStore, Version, VersioningError};
+
+/// The number of latency buckets; the migrations have the same.
+pub(crate) const BUCKETS: usize = 64;
+
+/// Where a call was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallSource {
+    /// By an agent at work.
+    AgentCall,
+    /// By a run in the lab.
+    LabRun,
+}
+
+impl CallSource {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentCall => "agent_call",
+            Self::LabRun => "lab_run",
+        }
+    }
+
+    /// The source of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::AgentCall, Self::LabRun].into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// One call of a model with a version as its system prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedCall {
+    /// Whose prompt it was.
+    pub agent_type: AgentType,
+    /// Which version.
+    pub version: Version,
+    /// Where it was made.
+    pub source: CallSource,
+    /// The model, as its provider names it.
+    pub model: String,
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// Milliseconds to the whole answer; none when there was no answer.
+    pub latency_ms: Option<f64>,
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens answered.
+    pub output_tokens: u64,
+    /// What it cost, in US dollars.
+    pub cost_usd: f64,
+    /// How good the answer was, from 0 to 1, if anybody judged it.
+    pub score: Option<f64>,
+}
+
+/// What the calls with a version added up to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Performance {
+    /// Where the calls were made.
+    pub source: CallSource,
+    /// The model.
+    pub model: String,
+    /// How many there were.
+    pub calls: u64,
+    /// The share without an answer, from 0 to 1.
+    pub error_rate: f64,
+    /// Latency of the answered calls; none when there is none.
+    pub latency: Option<Latency>,
+    /// Tokens answered, for an average call.
+    pub output_tokens: f64,
+    /// US dollars, for an average call.
+    pub cost_usd: f64,
+    /// The average score, from 0 to 1, and of how many calls; none when none was scored.
+    pub score: Option<(f64, u64)>,
+    /// When the last one was.
+    pub last_call_at: DateTime<Utc>,
+}
+
+/// Latency in milliseconds. The percentiles come from buckets: at most 26 percent too high.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latency {
+    /// The mean.
+    pub mean_ms: f64,
+    /// Half of the calls took at most this long.
+    pub p50_ms: f64,
+    /// Nineteen of twenty took at most this long.
+    pub p95_ms: f64,
+}
+
+/// The bucket, from 0, of a latency: the first whose upper end, `2^((n + 1) / 3)` milliseconds, is not below it.
+pub(crate) fn bucket_of(milliseconds: f64) -> usize {
+    (0..BUCKETS - 1).find(|&bucket| milliseconds <= upper_end(bucket)).unwrap_or(BUCKETS - 1)
+}
+
+fn upper_end(bucket: usize) -> f64 {
+    // At most 64, so it is exact.
+    let power = u32::try_from(bucket + 1).map_or(f64::MAX, f64::from) / 3.0;
+    power.exp2()
+}
+
+/// The upper end of the bucket that holds the call at this share of all calls, in order of latency.
+pub(crate) fn percentile(buckets: &[u64], share: f64) -> Option<f64> {
+    let total: u64 = buckets.iter().sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among at most as many calls; past 2^52 calls one rank more or less is nothing"
+    )]
+    let rank = ((total as f64 * share).ceil() as u64).max(1);
+    let mut seen = 0;
+    (total > 0).then(|| {
+        buckets
+            .iter()
+            .position(|count| {
+                seen += count;
+                seen >= rank
+            })
+            .map_or(f64::MAX, upper_end)
+    })
+}
+
+/// Records calls and tells what they added up to.
+#[derive(Debug, Clone)]
+pub struct PerformanceService {
+    store: PromptStore,
+}
+
+impl PerformanceService {
+    /// The service over a store.
+    pub fn new(store: PromptStore) -> Self {
+        Self { store }
+    }
+
+    /// Adds calls to the figures of their versions, all or nothing. A call whose version does not exist is left out; the
+    /// answer is how many were added.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn record(&self, calls: &[RecordedCall]) -> Result<u64, VersioningError> {
+        self.store.add_calls(calls).await
+    }
+
+    /// The figures of a version, per source and model; none when no call was recorded yet.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn of_version(
+        &self,
+        agent_type: &AgentType,
+        version: Version,
+    ) -> Result<Vec<Performance>, VersioningError> {
+        self.store.performance_of(agent_type, version).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_at_most_a_quarter_too_high() {
+        for milliseconds in [1.0, 3.0, 17.5, 240.0, 999.0, 60_000.0, 1_000_000.0] {
+            let mut buckets = vec![0; BUCKETS];
+            buckets[bucket_of(milliseconds)] = 1;
+            let read = percentile(&buckets, 0.5).unwrap();
+            assert!(read >= milliseconds && read <= milliseconds * 1.26, "{milliseconds}: {read}");
+        }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_ranks() {
+        let mut buckets = vec![0; BUCKETS];
+        buckets[bucket_of(10.0)] = 95;
+        buckets[bucket_of(1_000.0)] = 5;
+        let of = |share| percentile(&buckets, share).unwrap();
+        assert!(of(0.5) < 13.0 && of(0.95) < 13.0 && of(0.96) >= 1_000.0);
+        assert_eq!(percentile(&[0; BUCKETS], 0.5), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! The figures of versions: adding to them, and reading them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::PromptStore;
+use crate::{
+    AgentType, CallSource, Latency, Performance, RecordedCall, Version, VersioningError,
+    performance::{BUCKETS, bucket_of, percentile},
+};
+
+/// What a batch adds to one row.
+struct Sum {
+    calls: i64,
+    errors: i64,
+    latency_ms_sum: f64,
+    latency_buckets: Vec<i64>,
+    input_tokens: i64,
+    output_tokens: i64,
+    cost_usd: f64,
+    scores: i64,
+    score_sum: f64,
+    last_call_at: DateTime<Utc>,
+}
+
+impl Sum {
+    fn new() -> Self {
+        Self {
+            calls: 0,
+            errors: 0,
+            latency_ms_sum: 0.0,
+            latency_buckets: vec![0; BUCKETS],
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_usd: 0.0,
+            scores: 0,
+            score_sum: 0.0,
+            last_call_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn add(&mut self, call: &RecordedCall) {
+        let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+        self.calls += 1;
+        match call.latency_ms {
+            Some(latency) => {
+                self.latency_ms_sum += latency.max(0.0);
+                self.latency_buckets[bucket_of(latency)] += 1;
+            }
+            None => self.errors += 1,
+        }
+        self.input_tokens = self.input_tokens.saturating_add(tokens(call.input_tokens));
+        self.output_tokens = self.output_tokens.saturating_add(tokens(call.output_tokens));
+        self.cost_usd += call.cost_usd.max(0.0);
+        if let Some(score) = call.score {
+            self.scores += 1;
+            self.score_sum += score.clamp(0.0, 1.0);
+        }
+        self.last_call_at = self.last_call_at.max(call.at);
+    }
+}
+
+impl PromptStore {
+    /// Adds calls to their rows in one transaction; how many were added.
+    pub(crate) async fn add_calls(&self, calls: &[RecordedCall]) -> Result<u64, VersioningError> {
+        // In the order of the key, so that two batches never wait for each other crosswise.
+        let mut sums: BTreeMap<(&str, String, &str, &str), Sum> = BTreeMap::new();
+        for call in calls {
+            let key = (call.agent_type.as_str(), call.version.to_string(), call.source.as_str(), call.model.as_str());
+            sums.entry(key).or_insert_with(Sum::new).add(call);
+        }
+        let mut transaction = self.pool.begin().await?;
+        let mut added = 0;
+        for ((agent_type, version, source, model), sum) in sums {
+            let done = sqlx::query!(
+                r#"insert into version_performance as old
+                    (agent_type, version, source, model, calls, errors, latency_ms_sum, latency_buckets, input_tokens,
+                        output_tokens, cost_usd, scores, score_sum, last_call_at)
+                    select $1::varchar, $2::varchar, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+                    where exists (select 1 from prompts where agent_type = $1 and version = $2)
+                    on conflict on constraint version_performance_pkey do update set
+                        calls = old.calls + excluded.calls,
+                        errors = old.errors + excluded.errors,
+                        latency_ms_sum = old.latency_ms_sum + excluded.latency_ms_sum,
+                        latency_buckets = (
+                            select array_agg(mine + theirs order by position)
+                            from unnest(old.latency_buckets, excluded.latency_buckets)
+                                with ordinality as both_sides (mine, theirs, position)
+                        ),
+                        input_tokens = old.input_tokens + excluded.input_tokens,
+                        output_tokens = old.output_tokens + excluded.output_tokens,
+                        cost_usd = old.cost_usd + excluded.cost_usd,
+                        scores = old.scores + excluded.scores,
+                        score_sum = old.score_sum + excluded.score_sum,
+                        last_call_at = greatest(old.last_call_at, excluded.last_call_at)"#,
+                agent_type,
+                version,
+                source,
+                model,
+                sum.calls,
+                sum.errors,
+                sum.latency_ms_sum,
+                &sum.latency_buckets,
+                sum.input_tokens,
+                sum.output_tokens,
+                sum.cost_usd,
+                sum.scores,
+                sum.score_sum,
+                sum.last_call_at,
+            )
+            .execute(&mut *transaction)
+            .await?;
+            if done.rows_affected() > 0 {
+                added += u64::try_from(sum.calls).unwrap_or(0);
+            }
+        }
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    /// The figures of a version, agents at work first.
+    pub(crate) async fn performance_of(
+        &self,
+        agent_type: &AgentType,
+        version: Version,
+    ) -> Result<Vec<Performance>, VersioningError> {
+        let rows = sqlx::query!(
+            "select source, model, calls, errors, latency_ms_sum, latency_buckets, output_tokens, cost_usd, scores,
+                    score_sum, last_call_at
+                from version_performance where agent_type = $1 and version = $2
+                order by source, calls desc, model",
+            agent_type.as_str(),
+            version.to_string(),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let count = |count: i64| u64::try_from(count).map_err(VersioningError::inconsistent);
+                let buckets = row.latency_buckets.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
+                let (calls, answered, scores) = (row.calls, row.calls - row.errors, row.scores);
+                #[expect(clippy::cast_precision_loss, reason = "an average over more than 2^52 calls is as good")]
+                let [all, answered, scored, errors, tokens] =
+                    [calls, answered, scores, row.errors, row.output_tokens].map(|count| count as f64);
+                let latency = match (percentile(&buckets, 0.5), percentile(&buckets, 0.95)) {
+                    (Some(p50_ms), Some(p95_ms)) => {
+                        Some(Latency { mean_ms: row.latency_ms_sum / answered, p50_ms, p95_ms })
+                    }
+                    _ => None,
+                };
+                Ok(Performance {
+                    source: CallSource::from_name(&row.source)
+                        .ok_or_else(|| VersioningError::inconsistent(format!("call source {}", row.source)))?,
+                    model: row.model,
+                    calls: count(calls)?,
+                    error_rate: errors / all,
+                    latency,
+                    output_tokens: tokens / all,
+                    cost_usd: row.cost_usd / all,
+                    score: (scores > 0).then_some((row.score_sum / scored, count(scores)?)),
+                    last_call_at: row.last_call_at,
+                })
+            })
+            .collect()
+    }
+}
