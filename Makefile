@@ -17,7 +17,7 @@ with_database = rm -rf target/test-database && env -u DATABASE_URL $(if $(TEST_D
 server_side = --workspace --exclude frontend
 browser_side = -p frontend --target wasm32-unknown-unknown --target-dir target/front
 
-.PHONY: help run build test dev lint unit browser bench sqlx fmt
+.PHONY: help run build test dev lint unit browser lighthouse bench sqlx fmt
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | column -ts $$'\t'
@@ -47,8 +47,9 @@ lint: ## Check format, lints, boundaries and query metadata
 	@echo "==> lints of the browser side"
 	@cargo clippy $(browser_side) -- -D warnings
 	@cargo clippy -p versioning --target wasm32-unknown-unknown --target-dir target/front -- -D warnings
-	@echo "==> types of the browser tests"
+	@echo "==> types of the browser tests and of the editor"
 	@npm run --silent --prefix end2end lint
+	@npm run --silent --prefix frontend lint
 	@echo "==> query metadata"
 	@cargo build --quiet -p server
 	@$(with_database) scripts/sqlx-metadata --check
@@ -63,9 +64,18 @@ browser: build ## Run the browser tests
 	@echo "==> browser tests"
 	@scripts/end2end
 
-bench: ## Measure, and print each figure as a ratio
-	@echo "==> benchmarks (release build)"
-	@env -u DATABASE_URL cargo bench -p server
+lighthouse: build ## Score the pages with Lighthouse (release build)
+	@$(setup) test
+	@echo "==> scores of the pages"
+	@scripts/with-server target/lighthouse node end2end/lighthouse.mjs
+
+bench: build ## Measure, and print each figure with its limit
+	@$(setup) test
+	@echo "==> benchmarks and sizes of the pages (release build)"
+	@failed=0; \
+	env -u DATABASE_URL cargo bench -p server || failed=1; \
+	scripts/with-server target/sizes node end2end/sizes.mjs || failed=1; \
+	exit $$failed
 
 sqlx: ## Renew the committed query metadata after a change of SQL
 	@cargo build --quiet -p server
