@@ -42,6 +42,13 @@ impl FromServerFnError for AppError {
 }
 
 #[cfg(feature = "ssr")]
+impl From<versioning::InvalidInput> for AppError {
+    fn from(invalid: versioning::InvalidInput) -> Self {
+        versioning::VersioningError::from(invalid).into()
+    }
+}
+
+#[cfg(feature = "ssr")]
 impl From<versioning::VersioningError> for AppError {
     fn from(error: versioning::VersioningError) -> Self {
         use std::error::Error;

@@ -9,10 +9,15 @@
 pub mod api;
 mod app;
 mod components;
+mod draft;
 mod error;
+mod html;
 mod pages;
 #[cfg(feature = "ssr")]
+mod render;
+#[cfg(feature = "ssr")]
 mod shell;
+mod words;
 
 pub use app::App;
 pub use error::{AppError, RequestId};

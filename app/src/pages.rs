@@ -1,4 +1,8 @@
 //! One module a page.
 
 pub mod agents_overview;
+pub mod comparison;
+pub mod editor;
+pub mod history;
 pub mod not_found;
+pub mod version;

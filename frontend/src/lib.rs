@@ -2,14 +2,12 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Takes over the page that the server rendered, and marks it: from then on every control works.
+// Its islands are called by the page's own script, by name.
+use app as _;
+
+/// Prepares the islands of the page that the server rendered. The page's script then wakes them one by one.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
-    let root = web_sys::window().and_then(|window| window.document()).and_then(|document| document.document_element());
-    if let Some(root) = root {
-        // It fails only for a name that is not one.
-        let _ = root.set_attribute("data-hydrated", "true");
-    }
+    leptos::mount::hydrate_islands();
 }

@@ -85,6 +85,10 @@ pub struct ServeSettings {
     /// Serve on an address that other machines can reach. Everybody who reaches it can change every prompt.
     #[arg(long, env = "VERBATIM_ALLOW_REMOTE", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", global = true)]
     pub allow_remote: bool,
+    /// Names that the server is reached by, with commas between, beside localhost and any address. Others are refused, so that
+    /// a page on the web cannot reach it under a name of its own.
+    #[arg(long, env = "VERBATIM_HOSTS", value_delimiter = ',', global = true)]
+    pub hosts: Vec<String>,
     /// Seconds that a request may take.
     #[arg(long, env = "VERBATIM_REQUEST_TIMEOUT", default_value = "30", value_parser = seconds, global = true)]
     pub request_timeout: Duration,

@@ -10,6 +10,7 @@ pub mod database;
 pub mod health;
 pub mod metrics;
 pub mod observe;
+pub mod origin;
 pub mod pages;
 pub mod postgres;
 pub mod seeds;

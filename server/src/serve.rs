@@ -3,7 +3,7 @@
 use std::{future::IntoFuture, net::SocketAddr, path::Path, sync::atomic::Ordering};
 
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt;
+use axum::{middleware, serve::ListenerExt};
 use leptos::config::LeptosOptions;
 use tokio::{
     net::TcpListener,
@@ -14,6 +14,7 @@ use versioning::{LoadingSettings, PromptStore, Services, listen};
 use crate::{
     config::{CommonSettings, ServeSettings},
     database::Database,
+    origin::{self, Hosts},
     router, seeds,
     state::AppState,
 };
@@ -57,7 +58,9 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     });
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let draining = state.draining.clone();
-    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async {
+    let hosts = Hosts::new(&settings.hosts);
+    let service = router(state).layer(middleware::from_fn_with_state(hosts, origin::check));
+    let server = axum::serve(listener, service).with_graceful_shutdown(async {
         let _ = stopped.await;
     });
     let mut server = std::pin::pin!(server.into_future());

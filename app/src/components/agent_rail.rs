@@ -1,6 +1,7 @@
 //! The list of agents at the left of every page; on a phone it unfolds above the page.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 use super::version_chip::VersionChip;
 use crate::{AppError, api::Overview};
@@ -11,15 +12,22 @@ pub fn AgentRail(
     /// What the server said of the agents.
     agents: Resource<Result<Overview, AppError>>,
 ) -> impl IntoView {
+    let path = use_location().pathname;
     let list = move || {
         view! {
-            <Suspense>
+            <Transition>
                 {move || Suspend::new(async move {
                     // The page itself says what went wrong.
                     let agents = agents.await.map(|overview| overview.agents).unwrap_or_default();
                     agents
                         .into_iter()
-                        .map(|agent| {
+                        .map(move |agent| {
+                            let address = format!("/agents/{}", agent.agent_type);
+                            let is_current = move || {
+                                let path = path.get();
+                                let rest = path.strip_prefix(address.as_str())?;
+                                (rest.is_empty() || rest.starts_with('/')).then_some("true")
+                            };
                             let dot = (agent.drafts > 0)
                                 .then(|| {
                                     view! {
@@ -33,7 +41,7 @@ pub fn AgentRail(
                                 .map(|active| view! { <VersionChip version=active.version status="active" /> });
                             view! {
                                 <li>
-                                    <a href=format!("/#agent-{}", agent.agent_type) rel="external">
+                                    <a href=format!("/agents/{}", agent.agent_type) aria-current=is_current>
                                         <span class="rail-name" title=agent.agent_type.clone()>
                                             {agent.agent_type.clone()}
                                         </span>
@@ -46,7 +54,7 @@ pub fn AgentRail(
                         })
                         .collect_view()
                 })}
-            </Suspense>
+            </Transition>
         }
         .into_any()
     };
@@ -54,9 +62,10 @@ pub fn AgentRail(
         <nav class="rail" aria-label="Agents">
             <details class="rail-fold">
                 <summary>"Agents"</summary>
-                <ul>{list()}</ul>
+                <ul data-live="rail-fold">{list()}</ul>
             </details>
-            <ul class="rail-list">{list()}</ul>
+            <ul class="rail-list" data-live="rail">{list()}</ul>
+            <p class="rail-new"><a href="/new" rel="external">"New agent"</a></p>
         </nav>
     }
     .into_any()

@@ -20,11 +20,17 @@ pub fn EventList(
         .into_iter()
         .map(|event| {
             let (what, version, detail) = in_words(&event);
+            let address = match &version {
+                Some(version) => format!("/agents/{}/versions/{version}", event.agent_type),
+                None => format!("/agents/{}", event.agent_type),
+            };
             view! {
                 <li class=format!("event {}", event.kind)>
                     <p>
-                        <span class="agent-name">{event.agent_type}</span>
-                        {version.map(|version| view! { " " <span class="version">{version}</span> })}
+                        <a href=address>
+                            <span class="agent-name">{event.agent_type}</span>
+                            {version.map(|version| view! { " " <span class="version">{version}</span> })}
+                        </a>
                         " "
                         {what}
                     </p>

@@ -13,16 +13,28 @@ pub fn listen_for_keys(help: NodeRef<Dialog>) {
             let _ = dialog.show_modal();
         }
     };
+    // Whether the last key was `g`: the next one names a page.
+    let going = StoredValue::new(false);
     let keys = window_event_listener(ev::keydown, move |event| {
         let is_plain = !(event.ctrl_key() || event.meta_key() || event.alt_key());
         if is_plain && !is_typing(&event) {
             match event.key().as_str() {
+                key if going.get_value() => go(key),
                 "?" => open(),
                 "t" => click("[data-action=theme]"),
-                "j" => move_focus(Step::Next),
-                "k" => move_focus(Step::Previous),
+                "j" => move_focus("[data-row]", Step::Next),
+                "k" => move_focus("[data-row]", Step::Previous),
+                "n" => move_focus("[data-change]", Step::Next),
+                "p" => move_focus("[data-change]", Step::Previous),
+                "/" => search(),
+                "g" => {
+                    going.set_value(true);
+                    event.prevent_default();
+                    return;
+                }
                 _ => return,
             }
+            going.set_value(false);
             event.prevent_default();
         }
     });
@@ -41,7 +53,10 @@ pub fn listen_for_keys(help: NodeRef<Dialog>) {
 /// A key that belongs to a text field is not ours.
 fn is_typing(event: &web_sys::KeyboardEvent) -> bool {
     event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()).is_some_and(|target| {
-        matches!(target.closest("input, textarea, select, [contenteditable], dialog[open]"), Ok(Some(_)))
+        matches!(
+            target.closest("input, textarea, select, [contenteditable], .monaco-editor, dialog[open]"),
+            Ok(Some(_))
+        )
     })
 }
 
@@ -59,9 +74,30 @@ enum Step {
     Previous,
 }
 
-/// Moves the focus among the rows of the page's list; the first key enters it.
-fn move_focus(step: Step) {
-    let Ok(rows) = document().query_selector_all("[data-row]") else { return };
+/// Puts the cursor into the search box, on whatever page it is.
+fn search() {
+    match document().query_selector("[data-action=search]") {
+        Ok(Some(field)) => {
+            if let Ok(field) = field.dyn_into::<web_sys::HtmlElement>() {
+                let _ = field.focus();
+            }
+        }
+        _ => {
+            let _ = window().location().set_href("/?find");
+        }
+    }
+}
+
+/// Follows the link of the page that a letter names.
+fn go(letter: &str) {
+    if letter.len() == 1 && letter.as_bytes()[0].is_ascii_lowercase() {
+        click(&format!("[data-go={letter}]"));
+    }
+}
+
+/// Moves the focus among elements of the page; the first key enters them.
+fn move_focus(selector: &str, step: Step) {
+    let Ok(rows) = document().query_selector_all(selector) else { return };
     let rows: Vec<web_sys::HtmlElement> =
         (0..rows.length()).filter_map(|index| rows.item(index)?.dyn_into().ok()).collect();
     let focused = document().active_element();

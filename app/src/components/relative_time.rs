@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::api::Moment;
+use crate::{api::Moment, words::duration};
 
 /// A moment as its age; the exact time is in the title and for programs.
 #[component]
@@ -21,18 +21,9 @@ pub fn RelativeTime(
     .into_any()
 }
 
-/// An age in the largest unit that fits, rounded down: what happened 119 minutes ago was not two hours ago.
+/// An age in the largest unit that fits.
 fn age(seconds: i64) -> String {
-    const UNITS: [(i64, &str); 5] =
-        [(31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
-    for (length, unit) in UNITS {
-        match seconds / length {
-            ..=0 => {}
-            1 => return format!("1 {unit} ago"),
-            many => return format!("{many} {unit}s ago"),
-        }
-    }
-    "just now".into()
+    duration(seconds).map_or_else(|| "just now".into(), |age| format!("{age} ago"))
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn storage() -> Option<web_sys::Storage> {
 }
 
 /// A button that goes through the themes. Without scripts the system's theme is shown, and the button is not.
-#[component]
+#[island]
 pub fn ThemeToggle() -> impl IntoView {
     let theme = RwSignal::new(Theme::System);
     // Only the browser knows; what the server rendered says "system".

@@ -8,7 +8,8 @@ pub fn VersionChip(
     /// Its number.
     version: String,
     /// `active`, `draft` or `superseded`.
-    status: &'static str,
+    #[prop(into)]
+    status: String,
 ) -> impl IntoView {
     view! {
         <span class=format!("chip version {status}")>

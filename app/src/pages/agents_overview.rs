@@ -2,13 +2,15 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use crate::{
     AppError,
-    api::{AgentRow, Overview},
+    api::{AgentRow, Overview, SearchHit, search},
     components::{
         error_notice::ErrorNotice, event_list::EventList, relative_time::RelativeTime, version_chip::VersionChip,
     },
+    words::{counted, thousands},
 };
 
 /// Every agent, its active version, its last change, and recent activity.
@@ -17,9 +19,18 @@ pub fn AgentsOverview(
     /// What the server said of the agents.
     agents: Resource<Result<Overview, AppError>>,
 ) -> impl IntoView {
+    let query = use_query_map();
+    let words = Memo::new(move |_| query.read().get("q").unwrap_or_default());
+    let hits = Resource::new_blocking(move || words.get(), search);
     view! {
         <Title text="Agents" />
-        <Suspense fallback=|| view! { <p class="waiting">"Reading the registry…"</p> }>
+        <Transition>
+            {move || Suspend::new(async move {
+                let words = words.get_untracked();
+                (!words.trim().is_empty()).then_some(view! { <Found words hits=hits.await /> })
+            })}
+        </Transition>
+        <Transition fallback=|| view! { <p class="waiting">"Reading the registry…"</p> }>
             {move || Suspend::new(async move {
                 match agents.await {
                     Ok(overview) if overview.agents.is_empty() => view! { <Nothing /> }.into_any(),
@@ -33,7 +44,104 @@ pub fn AgentsOverview(
                     }
                 }
             })}
-        </Suspense>
+        </Transition>
+    }
+    .into_any()
+}
+
+/// What a search found.
+#[component]
+fn Found(words: String, hits: Result<Vec<SearchHit>, AppError>) -> impl IntoView {
+    let hits = match hits {
+        Ok(hits) => hits,
+        Err(error) => return view! { <ErrorNotice error /> }.into_any(),
+    };
+    let title = match hits.len() {
+        0 => format!("Nothing holds “{words}”"),
+        number => format!("{} for “{words}”", counted(number as u64, "place", "places")),
+    };
+    let hint = hits.is_empty().then(|| {
+        view! {
+            <p class="faint prose">
+                "Searched were the names of agents, the prompts that are live or wait, and the notes of every version. Older                 prompts are found with the filter of the history."
+            </p>
+        }
+    });
+    let lines = hits
+        .into_iter()
+        .map(|hit| {
+            let SearchHit { agent_type, version, place, excerpt } = hit;
+            let href = match &version {
+                Some(version) => format!("/agents/{agent_type}/versions/{version}"),
+                None => format!("/agents/{agent_type}"),
+            };
+            let what = match place.as_str() {
+                "name" => "agent",
+                "live" => "live prompt",
+                "draft" => "draft",
+                _ => "notes",
+            };
+            let excerpt = (place != "name").then(|| {
+                let pieces = excerpt
+                    .into_iter()
+                    .map(
+                        |(text, is_found)| {
+                            if is_found { view! { <mark>{text}</mark> }.into_any() } else { text.into_any() }
+                        },
+                    )
+                    .collect_view();
+                view! { <p class="excerpt">{pieces}</p> }
+            });
+            view! {
+                <li>
+                    <p>
+                        <a href=href>
+                            <span class="agent-name">{agent_type}</span>
+                            {version.map(|version| view! { " " <span class="version">{version}</span> })}
+                        </a>
+                        " "
+                        <span class="faint small">{what}</span>
+                    </p>
+                    {excerpt}
+                </li>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! {
+        <section class="found" aria-labelledby="found-title">
+            <div class="list-head">
+                <h2 id="found-title">{title}</h2>
+                <a class="button quiet" href="/">"Clear"</a>
+            </div>
+            {hint}
+            <ol>{lines}</ol>
+        </section>
+    }
+    .into_any()
+}
+
+/// How busy the last days were, today at the right.
+#[component]
+fn SparkLine(days: Vec<u32>) -> impl IntoView {
+    let total: u32 = days.iter().sum();
+    let most = days.iter().copied().max().unwrap_or(0).max(1);
+    let label = format!("{} in {} days", counted(total, "event", "events"), days.len());
+    let bars = days
+        .iter()
+        .enumerate()
+        .map(|(index, &count)| {
+            let height = if count == 0 { 1 } else { (count * 16 / most).max(3) };
+            view! {
+                <rect x=(index * 5).to_string() y=(18 - height).to_string() width="4" height=height.to_string() class:some=count != 0 />
+            }
+        })
+        .collect_view();
+    view! {
+        <svg class="spark" viewBox="0 0 70 18" width="70" height="18" role="img" aria-label=label.clone()>
+            <title>{label.clone()}</title>
+            {bars}
+        </svg>
     }
     .into_any()
 }
@@ -45,7 +153,7 @@ fn Agents(overview: Overview) -> impl IntoView {
     let drafts: u32 = agents.iter().map(|agent| agent.drafts).sum();
     let summary = format!(
         "{} · {live} live · {}",
-        counted(agents.len(), "agent", "agents"),
+        counted(agents.len() as u64, "agent", "agents"),
         match drafts {
             0 => "no drafts waiting".to_owned(),
             1 => "1 draft waiting".to_owned(),
@@ -55,9 +163,10 @@ fn Agents(overview: Overview) -> impl IntoView {
     view! {
         <div class="page-head">
             <h1>"Agents"</h1>
-            <p class="summary">{summary}</p>
+            <p class="summary" data-live="summary">{summary}</p>
+            <a class="button" href="/new" rel="external">"New agent"</a>
         </div>
-        <div class="overview">
+        <div class="overview" data-live="overview">
             <section aria-labelledby="agents-title">
                 <h2 id="agents-title" class="visually-hidden">"What is live"</h2>
                 <table class="agents">
@@ -68,6 +177,7 @@ fn Agents(overview: Overview) -> impl IntoView {
                             <th scope="col">"Live since"</th>
                             <th scope="col" class="number">"Size"</th>
                             <th scope="col">"Drafts"</th>
+                            <th scope="col">"Activity"</th>
                             <th scope="col">"Last change"</th>
                             <th scope="col"><span class="visually-hidden">"Read"</span></th>
                         </tr>
@@ -96,8 +206,9 @@ fn Agents(overview: Overview) -> impl IntoView {
 
 #[component]
 fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
-    let AgentRow { agent_type, active, drafts, latest, versions, changed_at, changed_by } = agent;
-    let base = format!("/api/v1/prompts/{agent_type}");
+    let AgentRow { agent_type, active, drafts, latest, versions, changed_at, changed_by, activity } = agent;
+    let api = format!("/api/v1/prompts/{agent_type}");
+    let base = format!("/agents/{agent_type}");
     let is_live = active.is_some();
     let (chip, since, size) = match active {
         Some(active) => (
@@ -122,21 +233,22 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
     };
     let waiting = (drafts > 0).then(|| {
         let title = format!("{drafts} above the active version; the newest version is {latest}");
-        view! { <span class="chip draft" title=title>{counted(drafts as usize, "draft", "drafts")}</span> }
+        view! { <span class="chip draft" title=title>{counted(drafts, "draft", "drafts")}</span> }
     });
     view! {
         <tr id=format!("agent-{agent_type}") tabindex="-1" data-row="">
             <th scope="row">
                 // A long name is cut where there is no room; the title has all of it.
-                <a class="agent-name" href=format!("{base}/versions") rel="external" title=agent_type.clone()>
+                <a class="agent-name" href=base.clone() title=agent_type.clone()>
                     {agent_type.clone()}
                 </a>
-                <span class="faint small also">{counted(versions as usize, "version", "versions")}</span>
+                <span class="faint small also">{counted(versions, "version", "versions")}</span>
             </th>
             <td data-label="Active">{chip}</td>
             <td data-label="Live since" class:blank=!is_live>{since}</td>
             <td data-label="Size" class="number" class:blank=!is_live>{size}</td>
             <td data-label="Drafts" class:blank=drafts == 0>{waiting}</td>
+            <td data-label="Activity"><SparkLine days=activity /></td>
             <td data-label="Last change">
                 <RelativeTime moment=changed_at now />
                 {changed_by
@@ -149,12 +261,14 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
                         }
                     })}
             </td>
-            <td class="action" class:blank=!is_live>
+            <td class="action">
+                <a href=format!("{base}/edit") rel="external" aria-label=format!("Edit {agent_type}")>"Edit"</a>
+                " "
                 {is_live
                     .then(|| {
                         view! {
                             <a
-                                href=format!("{base}/active")
+                                href=format!("{api}/active")
                                 rel="external"
                                 aria-label=format!("The active prompt of {agent_type} as JSON")
                             >
@@ -170,10 +284,6 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
 
 #[component]
 fn Nothing() -> impl IntoView {
-    const FIRST: &str = "curl -X POST http://127.0.0.1:3000/api/v1/prompts/versions \\\n  \
-        -H 'Content-Type: application/json' \\\n  \
-        -d '{\"agent_type\": \"writer\", \"version\": \"1.0.0\",\n       \
-        \"prompt_text\": \"You write plainly.\"}'";
     view! {
         <div class="page-head">
             <h1>"Agents"</h1>
@@ -183,43 +293,8 @@ fn Nothing() -> impl IntoView {
                 "This place shows every agent, the prompt version that is live, and the drafts that wait. There is no \
                 agent yet: one begins with its first version."
             </p>
-            <pre tabindex="0"><code>{FIRST}</code></pre>
+            <p><a class="button primary" href="/new" rel="external">"Write the first prompt"</a></p>
         </div>
     }
     .into_any()
-}
-
-/// A number with its noun.
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// A number with its thousands apart, by a space that does not break.
-fn thousands(number: u32) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_000), "1\u{202f}000");
-        assert_eq!(thousands(1_048_576), "1\u{202f}048\u{202f}576");
-        assert_eq!(
-            (counted(1, "agent", "agents"), counted(2, "agent", "agents")),
-            ("1 agent".into(), "2 agents".into())
-        );
-    }
 }

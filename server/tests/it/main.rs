@@ -4,6 +4,8 @@
 mod api_bad_input;
 mod api_prompts;
 mod openapi;
+mod page_forms;
+mod page_live;
 mod private_postgres;
 mod probes;
 mod process;

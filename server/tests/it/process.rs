@@ -21,11 +21,11 @@ use tokio::{
 use crate::support::eventually;
 
 /// A `verbatim serve` on a port that the system chose.
-struct Node {
+pub struct Node {
     child: Child,
     /// Its log, line by line. It is read to the end, or the node would wait for somebody to read.
     log: UnboundedReceiver<String>,
-    url: String,
+    pub url: String,
 }
 
 /// The binary, without the settings of whoever runs the tests.
@@ -42,11 +42,11 @@ fn verbatim() -> Command {
 }
 
 impl Node {
-    async fn start(database_url: &str) -> Self {
+    pub async fn start(database_url: &str) -> Self {
         Self::start_with(database_url, &[]).await
     }
 
-    async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
+    pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = verbatim();
         command.args(["serve", "--addr", "127.0.0.1:0", "--database-url", database_url]);
         let mut child = command.envs(settings.iter().copied()).stderr(Stdio::piped()).spawn().unwrap();
@@ -69,7 +69,7 @@ impl Node {
         Self { child, log, url }
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
     }
 
@@ -79,17 +79,17 @@ impl Node {
     }
 
     /// The status and the body.
-    async fn curl(&self, arguments: &[&str], path: &str) -> Option<(u16, String)> {
+    pub async fn curl(&self, arguments: &[&str], path: &str) -> Option<(u16, String)> {
         curl(arguments, &format!("{}{path}", self.url)).await
     }
 
-    async fn active(&self, agent_type: &str) -> String {
+    pub async fn active(&self, agent_type: &str) -> String {
         let (status, body) = self.curl(&[], &format!("/api/v1/prompts/{agent_type}/active")).await.unwrap();
         assert_eq!(status, 200, "{body}");
         serde_json::from_str::<Value>(&body).unwrap()["version"].as_str().unwrap().to_owned()
     }
 
-    async fn patch(&self, agent_type: &str, text: &str) -> Option<(u16, String)> {
+    pub async fn patch(&self, agent_type: &str, text: &str) -> Option<(u16, String)> {
         let body = json!({ "agent_type": agent_type, "prompt_text": text }).to_string();
         self.curl(&["-H", "content-type: application/json", "-d", &body], "/api/v1/prompts/patch").await
     }
@@ -110,7 +110,7 @@ async fn curl(arguments: &[&str], url: &str) -> Option<(u16, String)> {
 }
 
 /// An empty database of the test's own server, and its address.
-async fn database(options: &PgConnectOptions) -> String {
+pub async fn database(options: &PgConnectOptions) -> String {
     use sqlx::ConnectOptions;
     options.to_url_lossy().to_string()
 }

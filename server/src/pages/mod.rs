@@ -1,5 +1,9 @@
 //! The pages: rendered here, made interactive in the browser by what cargo-leptos built.
 
+mod forms;
+mod live;
+mod texts;
+
 use app::{App, shell};
 use axum::{
     Router,
@@ -15,7 +19,7 @@ use leptos::{
     prelude::{provide_context, use_context},
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
-use tower_http::compression::CompressionLayer;
+use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use crate::{
     observe::{self, RequestId},
@@ -47,13 +51,33 @@ pub fn router(state: &AppState) -> Router {
             },
             move || shell(shell_state.leptos_options.clone()),
         )
+        .merge(forms::router())
+        .merge(texts::router())
+        .merge(live::router())
         .fallback(get(fallback))
         .layer(CompressionLayer::new());
     Router::new()
         .merge(files)
+        .merge(vendor(state))
         .merge(pages)
         .layer(middleware::from_fn_with_state(state.clone(), observe::page))
         .with_state(state.clone())
+}
+
+/// The editor's bundle. One file of it has a fixed name and is asked for again each time; the others carry a hash.
+fn vendor(state: &AppState) -> Router<AppState> {
+    let folder = std::path::Path::new(&*state.leptos_options.site_root).join("vendor");
+    let files = ServeDir::new(folder).precompressed_br().precompressed_gzip();
+    let kept = middleware::from_fn(async |request: Request, next: Next| {
+        let has_fixed_name = request.uri().path().ends_with("/editor.js");
+        let mut response = next.run(request).await;
+        if response.status().is_success() {
+            let how = if has_fixed_name { "no-cache" } else { "public, max-age=31536000, immutable" };
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(how));
+        }
+        response
+    });
+    Router::new().nest_service("/vendor", files).layer(kept)
 }
 
 /// What pages and server functions find in their context, and the headers that every page has.
@@ -64,20 +88,26 @@ fn provide_page_context(state: &AppState) {
     {
         provide_context(app::RequestId(id.as_str().to_owned()));
     }
+    let parts = use_context::<http::request::Parts>();
+    let author = parts.as_ref().and_then(|parts| forms::remembered_author(&parts.headers)).unwrap_or_default();
+    provide_context(app::api::RememberedAuthor(author));
+    // Monaco writes styles of its own, on its page alone.
+    let is_editor = parts.is_some_and(|parts| parts.uri.path().ends_with("/edit") || parts.uri.path() == "/new");
     if let Some(options) = use_context::<ResponseOptions>() {
-        for (name, value) in page_headers() {
+        for (name, value) in page_headers(is_editor) {
             options.insert_header(name, value);
         }
     }
 }
 
 /// Only our own scripts run, nothing frames a page, and no page is guessed to be of another type.
-fn page_headers() -> [(HeaderName, HeaderValue); 4] {
+fn page_headers(is_editor: bool) -> [(HeaderName, HeaderValue); 4] {
     let scripts = use_nonce().map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
     // In development the page listens for a rebuild on another port.
     let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws://127.0.0.1:*" } else { "" };
+    let styles = if is_editor { " style-src 'self' 'unsafe-inline'; font-src 'self' data:;" } else { "" };
     let policy = format!(
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{scripts}; connect-src 'self'{reload}; \
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'{scripts};{styles} connect-src 'self'{reload}; \
          img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'self'"));

@@ -1,8 +1,11 @@
-//! What the pages ask the server, and what they get.
+//! All agents at a glance, what happened last, and the search over them.
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Moment;
+#[cfg(feature = "ssr")]
+use super::{optional, services};
 use crate::AppError;
 
 /// All agents and what happened last.
@@ -33,6 +36,8 @@ pub struct AgentRow {
     pub changed_at: Moment,
     /// Who did that.
     pub changed_by: Option<String>,
+    /// Events on each of the last days, today last.
+    pub activity: Vec<u32>,
 }
 
 /// The version that an agent is served.
@@ -42,6 +47,8 @@ pub struct ActiveVersion {
     pub version: String,
     /// When it went live.
     pub since: Moment,
+    /// Who created it.
+    pub created_by: Option<String>,
     /// Unicode scalar values.
     pub char_count: u32,
     /// Lines.
@@ -69,20 +76,17 @@ pub struct EventRow {
     pub previous_active: Option<String>,
 }
 
-/// A moment, for people and for arithmetic.
+/// Where a search found its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
-    /// RFC 3339 in UTC, to the second.
-    pub text: String,
-    /// Seconds since 1970.
-    pub seconds: i64,
-}
-
-#[cfg(feature = "ssr")]
-impl From<chrono::DateTime<chrono::Utc>> for Moment {
-    fn from(moment: chrono::DateTime<chrono::Utc>) -> Self {
-        Self { text: moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), seconds: moment.timestamp() }
-    }
+pub struct SearchHit {
+    /// The agent.
+    pub agent_type: String,
+    /// The version; none when the agent's name was found.
+    pub version: Option<String>,
+    /// Where: `name`, `live`, `draft` or `notes`.
+    pub place: String,
+    /// The words around it, in pieces; those that were found are marked.
+    pub excerpt: Vec<(String, bool)>,
 }
 
 /// Events on the overview.
@@ -96,22 +100,64 @@ const RECENT_EVENTS: u32 = 12;
 #[server(name = ReadOverview, prefix = "/api/pages", endpoint = "overview")]
 pub async fn overview() -> Result<Overview, AppError> {
     let services = services()?;
-    let agents = services.management.overview().await?;
+    let mut agents: Vec<_> = services.management.overview().await?.into_iter().map(AgentRow::from).collect();
+    for (agent_type, days) in services.management.daily_activity(DAYS).await? {
+        if let Ok(index) = agents.binary_search_by(|agent| agent.agent_type.as_str().cmp(agent_type.as_str())) {
+            agents[index].activity = days;
+        }
+    }
     let events = services.management.recent_events(RECENT_EVENTS).await?;
-    Ok(Overview {
-        agents: agents.into_iter().map(AgentRow::from).collect(),
-        events: events.into_iter().map(EventRow::from).collect(),
-        now: chrono::Utc::now().into(),
-    })
+    Ok(Overview { agents, events: events.into_iter().map(EventRow::from).collect(), now: chrono::Utc::now().into() })
+}
+
+/// Days on an agent's spark line.
+#[cfg(feature = "ssr")]
+const DAYS: u32 = 14;
+
+/// Hits that a search shows.
+#[cfg(feature = "ssr")]
+const HITS: u32 = 30;
+
+/// Finds words in agents, texts and notes. No words, no hits.
+///
+/// # Errors
+/// The database is away.
+#[server(name = Search, prefix = "/api/pages", endpoint = "search")]
+pub async fn search(words: String) -> Result<Vec<SearchHit>, AppError> {
+    let Some(words) = optional(&words) else { return Ok(Vec::new()) };
+    let hits = services()?.management.search(&words, HITS).await?;
+    Ok(hits.into_iter().map(SearchHit::from).collect())
 }
 
 #[cfg(feature = "ssr")]
-fn services() -> Result<versioning::Services, AppError> {
-    use_context().ok_or_else(|| AppError {
-        code: "internal".into(),
-        message: "The server is not ready yet. Try again in a moment.".into(),
-        request_id: None,
-    })
+impl From<versioning::SearchHit> for SearchHit {
+    fn from(hit: versioning::SearchHit) -> Self {
+        use versioning::{SearchPlace, history::HIT_END, history::HIT_START};
+
+        let mut excerpt = Vec::new();
+        for (position, part) in hit.excerpt.split(HIT_START).enumerate() {
+            match part.split_once(HIT_END).filter(|_| position > 0) {
+                Some((found, rest)) => {
+                    excerpt.push((found.to_owned(), true));
+                    excerpt.push((rest.to_owned(), false));
+                }
+                None => excerpt.push((part.to_owned(), false)),
+            }
+        }
+        excerpt.retain(|(text, _)| !text.is_empty());
+        Self {
+            agent_type: hit.agent_type.to_string(),
+            version: hit.version.map(|version| version.to_string()),
+            place: match hit.place {
+                SearchPlace::Name => "name",
+                SearchPlace::LiveText => "live",
+                SearchPlace::DraftText => "draft",
+                SearchPlace::Notes => "notes",
+            }
+            .into(),
+            excerpt,
+        }
+    }
 }
 
 #[cfg(feature = "ssr")]
@@ -122,6 +168,7 @@ impl From<versioning::AgentOverview> for AgentRow {
             active: agent.active.map(|active| ActiveVersion {
                 version: active.version.to_string(),
                 since: active.activated_at.unwrap_or(active.created_at).into(),
+                created_by: active.created_by,
                 char_count: active.char_count,
                 line_count: active.line_count,
             }),
@@ -130,6 +177,7 @@ impl From<versioning::AgentOverview> for AgentRow {
             versions: agent.versions,
             changed_at: agent.last_change_at.into(),
             changed_by: agent.last_change_by,
+            activity: vec![0; DAYS as usize],
         }
     }
 }

@@ -1,0 +1,66 @@
+//! What the pages ask the server, and what they get.
+//!
+//! A function is public over HTTP: it takes what it needs from the context, calls a service and maps the answer to wire types.
+
+use serde::{Deserialize, Serialize};
+
+mod comparison;
+mod editing;
+mod history;
+mod overview;
+mod promotion;
+mod version;
+
+pub use comparison::{Comparison, ComparisonQuery, PerformanceRow, Side, compare};
+pub use editing::{
+    ChangesPanel, Conflict, EditForm, EditPage, EditProblem, Panel, PreviewPanel, draft_changes, draft_preview, editing,
+};
+pub use history::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, history};
+pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SearchHit, overview, search};
+pub use promotion::{PromotionPreview, promotion_preview};
+pub use version::{VersionPage, version_page};
+
+#[cfg(feature = "ssr")]
+pub use editing::{EditOutcome, submit};
+
+/// A moment, for people and for arithmetic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// RFC 3339 in UTC, to the second.
+    pub text: String,
+    /// Seconds since 1970.
+    pub seconds: i64,
+}
+
+#[cfg(feature = "ssr")]
+impl From<chrono::DateTime<chrono::Utc>> for Moment {
+    fn from(moment: chrono::DateTime<chrono::Utc>) -> Self {
+        Self { text: moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true), seconds: moment.timestamp() }
+    }
+}
+
+/// The name that this browser's user saved under last, from a cookie. In the context of each page.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Default)]
+pub struct RememberedAuthor(pub String);
+
+#[cfg(feature = "ssr")]
+fn remembered_author() -> String {
+    leptos::prelude::use_context::<RememberedAuthor>().unwrap_or_default().0
+}
+
+#[cfg(feature = "ssr")]
+fn services() -> Result<versioning::Services, crate::AppError> {
+    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
+        code: "internal".into(),
+        message: "The server is not ready yet. Try again in a moment.".into(),
+        request_id: None,
+    })
+}
+
+/// A text that was given: not blank.
+#[cfg(feature = "ssr")]
+fn optional(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,408 @@
+//! Any two versions: what differs, how much, and how each performs.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
+use versioning::outline::SectionChanges;
+
+use crate::{
+    AppError,
+    api::{Comparison, ComparisonQuery, Overview, PerformanceRow, Side, compare},
+    components::{
+        address::{turned, with},
+        agent_header::AgentHeader,
+        error_notice::ErrorNotice,
+        promote_dialog::PromoteDialog,
+        relative_time::RelativeTime,
+        version_chip::VersionChip,
+    },
+    words::{counted, signed, thousands},
+};
+
+/// Two versions, side by side.
+#[component]
+pub fn PromptComparison(
+    /// What the server said of the agents.
+    agents: Resource<Result<Overview, AppError>>,
+) -> impl IntoView {
+    let params = use_params_map();
+    let query = use_query_map();
+    let agent = Memo::new(move |_| params.read().get("agent_type").unwrap_or_default());
+    let asked = Memo::new(move |_| {
+        let query = query.read();
+        let text = |name: &str| query.get(name).unwrap_or_default();
+        ComparisonQuery {
+            agent: agent.get(),
+            base: text("base"),
+            head: text("head"),
+            view: text("view"),
+            ws: text("ws"),
+            open: text("open"),
+        }
+    });
+    let page = Resource::new_blocking(move || asked.get(), compare);
+    view! {
+        {move || {
+            view! {
+                <Title text=format!("{} compared", agent.get()) />
+                <h1 class="visually-hidden">{format!("Versions of {} compared", agent.get())}</h1>
+                <AgentHeader agents agent_type=agent.get() current="Compare" />
+            }
+        }}
+        <Transition fallback=|| view! { <p class="waiting">"Comparing…"</p> }>
+            {move || {
+                let query = query.get();
+                let agent = agent.get();
+                Suspend::new(async move {
+                    match page.await {
+                        Ok(page) => view! { <Compared page agent query /> }.into_any(),
+                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                    }
+                })
+            }}
+        </Transition>
+        <PromoteDialog agent_type=agent />
+    }
+    .into_any()
+}
+
+/// A version as the address names it.
+fn named(side: &Side, agent: &str) -> String {
+    if side.agent_type == agent { side.version.clone() } else { format!("{}@{}", side.agent_type, side.version) }
+}
+
+#[component]
+fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView {
+    let Comparison {
+        base,
+        head,
+        lines,
+        added,
+        removed,
+        moved,
+        is_same,
+        is_simplified,
+        hidden,
+        variables_added,
+        variables_removed,
+        sections,
+        versions,
+        now,
+    } = page;
+    let place = format!("/agents/{agent}/compare");
+    let (base_name, head_name) = (named(&base, &agent), named(&head, &agent));
+    let chooser = choose(&place, &query, &base_name, &head_name, versions);
+    let is_empty = lines.0.is_empty() && is_same;
+    let summary = if is_same {
+        "The two texts are the same, to the letter.".to_owned()
+    } else if added + removed == 0 {
+        "Only white space differs.".to_owned()
+    } else {
+        let moved = match moved {
+            0 => String::new(),
+            moved => format!(" · {} only moved", counted(moved, "line", "lines")),
+        };
+        format!("{} added · {} removed{moved}", counted(added, "line", "lines"), thousands(removed))
+    };
+    let patch = format!("{place}.patch?base={base_name}&head={head_name}");
+    let simplified = is_simplified.then(|| {
+        view! {
+            <p class="notice" role="status">
+                "These texts differ so much that the search for the smallest difference was cut short. What is marked is \
+                right, but more is marked than would have to be."
+            </p>
+        }
+    });
+    let cut = (hidden > 0).then(|| {
+        let patch = patch.clone();
+        view! {
+            <p class="notice" role="status">
+                {format!("{} more changed lines are not shown. ", thousands(hidden))}
+                <a href=patch rel="external" download="">"The patch"</a>
+                " has all of them."
+            </p>
+        }
+    });
+    let now = now.seconds;
+    let places = [(&base, "Base"), (&head, "Head")]
+        .map(|(side, label)| side_card(side, label, &place, &query, &agent, now))
+        .into_iter()
+        .collect_view();
+    view! {
+        {chooser}
+        <div class="sides" data-live="sides">{places}</div>
+        <Figures base=base.clone() head=head.clone() variables_added variables_removed sections />
+        <section class="difference" aria-labelledby="difference-title">
+            <div class="list-head sticky">
+                <h2 id="difference-title">"Difference"</h2>
+                <p class="faint" role="status">{summary}</p>
+                <Views query=query.clone() place=place.clone() />
+                {(!is_same)
+                    .then(|| {
+                        view! {
+                            <a class="button quiet" href=patch rel="external" download="">"Patch"</a>
+                        }
+                    })}
+            </div>
+            {simplified}
+            <div class="diff-place" class:nothing=is_empty inner_html=lines.0></div>
+            {cut}
+        </section>
+        <PerformanceTable base head agent />
+    }
+    .into_any()
+}
+
+/// The form that chooses the two.
+fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: Vec<String>) -> AnyView {
+    let mut swapped = query.clone();
+    for name in ["base", "head", "open"] {
+        swapped.remove(name);
+    }
+    swapped.insert("base", head.to_owned());
+    let swap = format!("{place}{}", turned(&swapped, "head", base));
+    let kept = ["view", "ws"]
+        .into_iter()
+        .filter_map(|name| {
+            let value = query.get(name)?;
+            Some(view! { <input type="hidden" name=name value=value /> })
+        })
+        .collect_view();
+    let options = versions.into_iter().map(|version| view! { <option value=version></option> }).collect_view();
+    let field = |name: &'static str, label: &'static str, value: &str| {
+        view! {
+            <label class="field">
+                <span>{label}</span>
+                <input name=name value=value.to_owned() list="versions" class="version" spellcheck="false" required=true />
+            </label>
+        }
+    };
+    view! {
+        <form class="filters" method="get" action=place.to_owned() aria-label="Choose two versions">
+            {field("base", "Base", base)}
+            <a class="button quiet" href=swap aria-label="Swap the two" title="Swap the two">"⇄"</a>
+            {field("head", "Head", head)}
+            <datalist id="versions">{options}</datalist>
+            {kept}
+            <button type="submit">"Compare"</button>
+            <p class="faint small hint">"Another agent's version is agent@version."</p>
+        </form>
+    }
+    .into_any()
+}
+
+fn side_card(side: &Side, label: &'static str, place: &str, query: &ParamsMap, agent: &str, now: i64) -> AnyView {
+    let base = format!("/agents/{}", side.agent_type);
+    let promote = format!("{place}{}", with(query, "promote", &named(side, agent)));
+    let action = match side.status.as_str() {
+        "active" => view! { <span class="faint small">"Live"</span> }.into_any(),
+        "draft" => view! { <a class="button" href=promote>{format!("Promote {}", side.version)}</a> }.into_any(),
+        _ => view! {
+            <a class="button" href=promote aria-label=format!("Fix forward with the text of {}", side.version)>
+                "Fix forward with this text"
+            </a>
+        }
+        .into_any(),
+    };
+    let by = side.created_by.as_ref().map(|name| format!(" by {name}"));
+    let other =
+        (side.agent_type != agent).then(|| view! { <span class="agent-name">{side.agent_type.clone()}</span> " " });
+    view! {
+        <div class="side">
+            <span class="faint small">{label}</span>
+            {other}
+            <a href=format!("{base}/versions/{}", side.version)>
+                <VersionChip version=side.version.clone() status=side.status.clone() />
+            </a>
+            <span class="faint small"><RelativeTime moment=side.created_at.clone() now /> {by}</span>
+            <span class="side-action">{action}</span>
+        </div>
+    }
+    .into_any()
+}
+
+/// How the difference is drawn.
+#[component]
+fn Views(query: ParamsMap, place: String) -> impl IntoView {
+    let is_unified = query.get("view").is_some_and(|view| view == "unified");
+    let ignores = query.get("ws").is_some_and(|ws| ws == "ignore");
+    let is_open = query.get("open").is_some_and(|open| open == "all");
+    let link = |label: &'static str, name: &'static str, value: &'static str, is_current: bool| {
+        let address = format!("{place}{}", turned(&query, name, value));
+        view! { <a class="button quiet" href=address aria-current=is_current.then_some("true")>{label}</a> }
+    };
+    view! {
+        <span class="group">
+            {link("Two columns", "view", "", !is_unified)}
+            {link("Unified", "view", "unified", is_unified)}
+        </span>
+        {if ignores {
+            link("Show white space changes", "ws", "", false)
+        } else {
+            link("Ignore white space", "ws", "ignore", false)
+        }}
+        {if is_open {
+            link("Fold unchanged lines", "open", "", false)
+        } else {
+            link("Unfold all", "open", "all", false)
+        }}
+        <span class="faint small keys needs-script"><kbd>"n"</kbd> " " <kbd>"p"</kbd> " next and previous change"</span>
+    }
+    .into_any()
+}
+
+/// Counts of both and their change; variables and sections that came and went.
+#[component]
+fn Figures(
+    base: Side,
+    head: Side,
+    variables_added: Vec<String>,
+    variables_removed: Vec<String>,
+    sections: SectionChanges,
+) -> impl IntoView {
+    let (old, new) = (base.counts, head.counts);
+    let rows = [
+        ("Characters", old.chars, new.chars),
+        ("Words", old.words, new.words),
+        ("Lines", old.lines, new.lines),
+        ("Tokens, about", old.tokens, new.tokens),
+    ]
+    .into_iter()
+    .map(|(name, old, new)| {
+        view! {
+            <tr>
+                <th scope="row">{name}</th>
+                <td class="number">{thousands(old)}</td>
+                <td class="number">{thousands(new)}</td>
+                <td class="number">{signed(i64::from(new) - i64::from(old))}</td>
+            </tr>
+        }
+    })
+    .collect_view();
+    let list = |title: &'static str, class: &'static str, sign: &'static str, names: Vec<String>| {
+        (!names.is_empty()).then(|| {
+            let names = names
+                .into_iter()
+                .map(|name| view! { <li class=class><span class="sign">{sign}</span>{name}</li> })
+                .collect_view();
+            view! {
+                <div>
+                    <h3>{title}</h3>
+                    <ul>{names}</ul>
+                </div>
+            }
+        })
+    };
+    view! {
+        <section class="figures" aria-labelledby="figures-title">
+            <h2 id="figures-title" class="visually-hidden">"In numbers"</h2>
+            <table class="plain">
+                <thead>
+                    <tr>
+                        <th scope="col"><span class="visually-hidden">"Figure"</span></th>
+                        <th scope="col" class="number">{base.version}</th>
+                        <th scope="col" class="number">{head.version}</th>
+                        <th scope="col" class="number">"Change"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+            {list("Variables added", "plus", "+", variables_added)}
+            {list("Variables removed", "minus", "−", variables_removed)}
+            {list("Sections added", "plus", "+", sections.added)}
+            {list("Sections removed", "minus", "−", sections.removed)}
+            {list("Sections changed", "changed", "~", sections.changed)}
+        </section>
+    }
+    .into_any()
+}
+
+/// What recorded calls say of both.
+#[component]
+fn PerformanceTable(base: Side, head: Side, agent: String) -> impl IntoView {
+    let mut kinds: Vec<(String, String)> =
+        base.performance.iter().chain(&head.performance).map(|row| (row.source.clone(), row.model.clone())).collect();
+    kinds.sort();
+    kinds.dedup();
+    let content = if kinds.is_empty() {
+        view! {
+            <p class="faint prose">
+                "No data yet. Figures appear here as soon as calls of either version are recorded: by an agent that answers \
+                with it, or by a run in the lab."
+            </p>
+        }
+        .into_any()
+    } else {
+        let bodies = kinds
+            .into_iter()
+            .map(|(source, model)| {
+                let find = |side: &Side| {
+                    side.performance.iter().find(|row| row.source == source && row.model == model).cloned()
+                };
+                performance_rows(&source, &model, find(&base), find(&head))
+            })
+            .collect_view();
+        view! {
+            <table class="plain performance">
+                <thead>
+                    <tr>
+                        <th scope="col"><span class="visually-hidden">"Figure"</span></th>
+                        <th scope="col" class="number">{named(&base, &agent)}</th>
+                        <th scope="col" class="number">{named(&head, &agent)}</th>
+                    </tr>
+                </thead>
+                {bodies}
+            </table>
+            <p class="faint small">"Percentiles are read from buckets and are at most 26 percent too high."</p>
+        }
+        .into_any()
+    };
+    view! {
+        <section aria-labelledby="performance-title">
+            <h2 id="performance-title">"Performance"</h2>
+            {content}
+        </section>
+    }
+    .into_any()
+}
+
+fn performance_rows(source: &str, model: &str, base: Option<PerformanceRow>, head: Option<PerformanceRow>) -> AnyView {
+    type Figure = (&'static str, fn(&PerformanceRow) -> Option<String>);
+    const FIGURES: [Figure; 7] = [
+        ("Calls", |row| Some(thousands(row.calls))),
+        ("Calls without an answer", |row| Some(format!("{:.1} %", row.error_rate * 100.0))),
+        ("Latency, median", |row| row.p50_ms.map(|ms| format!("{ms:.0} ms"))),
+        ("Latency, 95th percentile", |row| row.p95_ms.map(|ms| format!("{ms:.0} ms"))),
+        ("Tokens answered, mean", |row| Some(format!("{:.0}", row.output_tokens))),
+        ("Cost of a call, mean", |row| Some(format!("${:.5}", row.cost_usd))),
+        ("Score, mean", |row| row.score.map(|score| format!("{score:.2}"))),
+    ];
+    let title = format!("{} · {model}", if source == "lab_run" { "Runs in the lab" } else { "Agents at work" });
+    let cell = |row: &Option<PerformanceRow>, figure: fn(&PerformanceRow) -> Option<String>| {
+        row.as_ref().and_then(figure).unwrap_or_else(|| "–".into())
+    };
+    let rows = FIGURES
+        .into_iter()
+        .map(|(name, figure)| {
+            view! {
+                <tr>
+                    <th scope="row">{name}</th>
+                    <td class="number">{cell(&base, figure)}</td>
+                    <td class="number">{cell(&head, figure)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <tbody>
+            <tr>
+                <th scope="rowgroup" colspan="3" class="group-title">{title}</th>
+            </tr>
+            {rows}
+        </tbody>
+    }
+    .into_any()
+}

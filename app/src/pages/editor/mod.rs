@@ -1,0 +1,100 @@
+//! Where prompts are written.
+//!
+//! The page is a form around a text area and works as one. In the browser, Monaco takes the text area's place, a draft is kept
+//! while one writes, and the preview and the changes come without leaving the page.
+
+mod conflict;
+mod desk;
+mod monaco;
+mod panels;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use crate::{
+    AppError,
+    api::{EditPage, Overview, editing},
+    components::{agent_header::AgentHeader, error_notice::ErrorNotice},
+    html::InPage,
+};
+use conflict::ConflictNotice;
+use desk::Desk;
+
+/// Writes a version of an agent, from any of its versions; or the first one of a new agent.
+#[component]
+pub fn PromptEditor(
+    /// What the server said of the agents.
+    agents: Resource<Result<Overview, AppError>>,
+) -> impl IntoView {
+    let params = use_params_map();
+    let query = use_query_map();
+    let agent = Memo::new(move |_| params.read().get("agent_type").unwrap_or_default());
+    let from = Memo::new(move |_| query.read().get("from").unwrap_or_default());
+    let page = Resource::new_blocking(move || (agent.get(), from.get()), |(agent, from)| editing(agent, from));
+    let head = move || {
+        let agent = agent.get();
+        if agent.is_empty() {
+            view! {
+                <Title text="New agent" />
+                <div class="page-head">
+                    <h1>"New agent"</h1>
+                    <p class="summary">"It begins with version 1.0.0"</p>
+                </div>
+            }
+            .into_any()
+        } else {
+            view! {
+                <Title text=format!("Edit {agent}") />
+                <h1 class="visually-hidden">{format!("Edit {agent}")}</h1>
+                <AgentHeader agents agent_type=agent current="Edit" />
+            }
+            .into_any()
+        }
+    };
+    view! {
+        {head}
+        <Suspense fallback=|| view! { <p class="waiting">"Reading the version…"</p> }>
+            {move || Suspend::new(async move {
+                match page.await {
+                    Ok(page) => view! { <Page page is_new=agent.get_untracked().is_empty() /> }.into_any(),
+                    Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Page(page: EditPage, is_new: bool) -> impl IntoView {
+    let conflict = page.conflict.clone().map(|conflict| view! { <ConflictNotice conflict /> });
+    let problem = page.problem.clone().filter(|problem| problem.field.is_empty()).map(|problem| {
+        view! {
+            <p class="notice danger" role="alert">{problem.message}</p>
+        }
+    });
+    let from = (!is_new).then(|| {
+        let base = page.form.base.clone();
+        let options =
+            page.versions.iter().map(|version| view! { <option value=version.clone()></option> }).collect_view();
+        view! {
+            <form class="filters edit-from" method="get" aria-label="Choose the version to start from">
+                <label class="field">
+                    <span>"Edit from"</span>
+                    <input name="from" value=base list="versions" class="version" required=true spellcheck="false" />
+                </label>
+                <datalist id="versions">{options}</datalist>
+                <button type="submit">"Start from it"</button>
+            </form>
+        }
+    });
+    let text = page.form.text.clone();
+    view! {
+        {conflict}
+        {problem}
+        {from}
+        <Desk page=page.slim() text=InPage(text) is_new />
+    }
+    .into_any()
+}

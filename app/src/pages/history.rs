@@ -1,0 +1,321 @@
+//! Every version of an agent, or of all agents: found, sorted, compared, promoted.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{
+    hooks::{use_params_map, use_query_map},
+    params::ParamsMap,
+};
+
+use crate::{
+    AppError,
+    api::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, Overview, history},
+    components::{
+        address::{turned, with},
+        agent_header::AgentHeader,
+        error_notice::ErrorNotice,
+        promote_dialog::PromoteDialog,
+        relative_time::RelativeTime,
+        version_chip::VersionChip,
+    },
+    words::{counted, duration, signed, thousands},
+};
+
+/// The history of one agent, or of all of them with a filter.
+#[component]
+pub fn PromptHistory(
+    /// What the server said of the agents.
+    agents: Resource<Result<Overview, AppError>>,
+) -> impl IntoView {
+    let params = use_params_map();
+    let query = use_query_map();
+    let agent = Memo::new(move |_| params.read().get("agent_type").unwrap_or_default());
+    let filter = Memo::new(move |_| {
+        let query = query.read();
+        let text = |name: &str| query.get(name).unwrap_or_default();
+        let agent = agent.get();
+        HistoryFilter {
+            agent: if agent.is_empty() { text("agent") } else { agent },
+            author: text("author"),
+            status: text("status"),
+            q: text("q"),
+            sort: text("sort"),
+            dir: text("dir"),
+            page: text("page").parse().unwrap_or(1),
+        }
+    });
+    let page = Resource::new_blocking(move || filter.get(), history);
+    let head = move || {
+        let agent = agent.get();
+        if agent.is_empty() {
+            view! {
+                <Title text="History" />
+                <div class="page-head">
+                    <h1>"History"</h1>
+                    <p class="summary">"Every version of every agent"</p>
+                </div>
+            }
+            .into_any()
+        } else {
+            view! {
+                <Title text=format!("{agent} history") />
+                <h1 class="visually-hidden">{format!("History of {agent}")}</h1>
+                <AgentHeader agents agent_type=agent current="History" />
+            }
+            .into_any()
+        }
+    };
+    view! {
+        {head}
+        {move || view! { <Filters filter=filter.get() is_for_all=agent.read().is_empty() /> }}
+        <Transition fallback=|| view! { <p class="waiting">"Reading the history…"</p> }>
+            {move || {
+                let (filter, query) = (filter.get(), query.get());
+                let is_for_all = agent.get().is_empty();
+                Suspend::new(async move {
+                    match page.await {
+                        Ok(page) => view! { <Versions page filter query is_for_all /> }.into_any(),
+                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                    }
+                })
+            }}
+        </Transition>
+        <PromoteDialog agent_type=agent />
+    }
+    .into_any()
+}
+
+/// The form of the filters. It works as it stands: its fields become the address.
+#[component]
+fn Filters(filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
+    let action = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
+    let is_filtered = !(filter.author.is_empty() && filter.status.is_empty() && filter.q.is_empty())
+        || (is_for_all && !filter.agent.is_empty());
+    let all = action.clone();
+    let statuses = [("", "any status"), ("active", "active"), ("draft", "draft"), ("superseded", "superseded")]
+        .into_iter()
+        .map(|(value, name)| view! { <option value=value selected=value == filter.status>{name}</option> })
+        .collect_view();
+    let agent = is_for_all.then(|| {
+        view! {
+            <label class="field">
+                <span>"Agent"</span>
+                <input name="agent" value=filter.agent.clone() maxlength="50" autocapitalize="off" spellcheck="false" />
+            </label>
+        }
+    });
+    let hidden = |name: &'static str, value: &str| {
+        (!value.is_empty()).then(|| view! { <input type="hidden" name=name value=value.to_owned() /> })
+    };
+    view! {
+        <form class="filters" method="get" action=action role="search" aria-label="Filter the versions">
+            {agent}
+            <label class="field wide">
+                <span>"Notes or prompt contain"</span>
+                <input type="search" name="q" value=filter.q.clone() />
+            </label>
+            <label class="field">
+                <span>"Author"</span>
+                <input name="author" value=filter.author.clone() />
+            </label>
+            <label class="field">
+                <span>"Status"</span>
+                <select name="status">{statuses}</select>
+            </label>
+            {hidden("sort", &filter.sort)}
+            {hidden("dir", &filter.dir)}
+            <button type="submit">"Filter"</button>
+            {is_filtered.then(|| view! { <a class="button quiet" href=all>"Show all"</a> })}
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_all: bool) -> impl IntoView {
+    let HistoryPage { rows, total, pages, spans, now } = page;
+    let place = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
+    if rows.is_empty() {
+        return view! {
+            <p class="empty prose">
+                {if total == 0 {
+                    "No version is like that. Loosen the filter, or show all."
+                } else {
+                    "There is no such page. Go back to the first one."
+                }}
+                " "
+                <a href=place>"Show all versions"</a>
+            </p>
+        }
+        .into_any();
+    }
+    let sorted = |name: &'static str, label: &'static str| {
+        let is_current = filter.sort == name || (filter.sort.is_empty() && name == "created");
+        let is_ascending = filter.dir == "asc";
+        let next = if is_current && !is_ascending { "asc" } else { "desc" };
+        let mut query = query.clone();
+        query.remove("sort");
+        query.insert("sort", name.to_owned());
+        let address = format!("{place}{}", turned(&query, "dir", next));
+        let (sort, arrow) = match (is_current, is_ascending) {
+            (false, _) => (None, ""),
+            (true, true) => (Some("ascending"), " ↑"),
+            (true, false) => (Some("descending"), " ↓"),
+        };
+        view! {
+            <th scope="col" aria-sort=sort>
+                <a href=address>{label}<span aria-hidden="true">{arrow}</span></a>
+            </th>
+        }
+    };
+    let done = query.get("done").unwrap_or_default();
+    let lines = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| {
+            let promote = format!("{place}{}", with(&query, "promote", &named(row, is_for_all)));
+            let is_done = row.version == done;
+            view! { <Line row=row.clone() now=now.seconds promote index is_for_all is_done /> }
+        })
+        .collect_view();
+    let compare = if is_for_all { "/compare".to_owned() } else { format!("/agents/{}/compare", filter.agent) };
+    let can_compare = rows.len() > 1;
+    let current = filter.page.max(1);
+    let steps = (pages > 1).then(|| {
+        let link = |page: u32, label: &'static str, rel: &'static str| {
+            let address = format!("{place}{}", with(&query, "page", &page.to_string()));
+            view! { <a class="button" href=address data-page=rel>{label}</a> }
+        };
+        view! {
+            <nav class="steps" aria-label="Pages">
+                {(current > 1).then(|| link(current - 1, "Newer page", "prev"))}
+                <span class="faint">{format!("Page {} of {}", thousands(current), thousands(pages))}</span>
+                {(current < pages).then(|| link(current + 1, "Next page", "next"))}
+            </nav>
+        }
+    });
+    let time_line = (!spans.is_empty()).then(|| view! { <TimeLine spans now=now.seconds /> });
+    view! {
+        <div class="beside" class:alone=is_for_all data-live="versions">
+            <section aria-labelledby="versions-title">
+                <form method="get" action=compare>
+                    <div class="list-head">
+                        <h2 id="versions-title">{counted(total, "version", "versions")}</h2>
+                        {can_compare
+                            .then(|| {
+                                view! {
+                                    <span class="faint small">"Choose two with the circles"</span>
+                                    <button type="submit">"Compare the chosen"</button>
+                                }
+                            })}
+                    </div>
+                    <table class="versions">
+                        <thead>
+                            <tr>
+                                <th scope="col" class="pick">
+                                    <span class="visually-hidden">"Compare: base and head"</span>
+                                </th>
+                                {sorted("version", "Version")}
+                                <th scope="col">"Status"</th>
+                                {sorted("created", "Created")}
+                                <th scope="col">"Author"</th>
+                                <th scope="col" class="notes">"Notes"</th>
+                                <th scope="col" class="number">"Characters"</th>
+                                <th scope="col"><span class="visually-hidden">"Do"</span></th>
+                            </tr>
+                        </thead>
+                        <tbody>{lines}</tbody>
+                    </table>
+                </form>
+                {steps}
+            </section>
+            {time_line}
+        </div>
+    }
+    .into_any()
+}
+
+fn named(row: &HistoryLine, is_for_all: bool) -> String {
+    if is_for_all { format!("{}@{}", row.agent_type, row.version) } else { row.version.clone() }
+}
+
+#[component]
+fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: bool, is_done: bool) -> impl IntoView {
+    let name = named(&row, is_for_all);
+    let HistoryLine { agent_type, version, status, created_at, created_by, notes, char_count, char_change } = row;
+    let base = format!("/agents/{agent_type}");
+    // The two newest, until others are chosen.
+    let pick = |side: &'static str, chosen: usize| {
+        let label = format!("{} {version} as the {side}", if is_for_all { agent_type.as_str() } else { "Compare" });
+        view! { <input type="radio" name=side value=name.clone() aria-label=label checked=index == chosen /> }
+    };
+    let picks = view! {
+        {pick("base", 1)}
+        {pick("head", 0)}
+    };
+    let action = match status.as_str() {
+        "active" => view! { <span class="faint small">"Live"</span> }.into_any(),
+        "draft" => view! { <a href=promote aria-label=format!("Promote {version}")>"Promote"</a> }.into_any(),
+        _ => view! { <a href=promote aria-label=format!("Fix forward with the text of {version}")>"Fix forward"</a> }
+            .into_any(),
+    };
+    let agent = is_for_all.then(|| {
+        view! {
+            <a class="agent-name" href=base.clone()>{agent_type.clone()}</a>
+            " "
+        }
+    });
+    view! {
+        <tr id=format!("v{version}") class=status.clone() class:done=is_done tabindex="-1" data-row="">
+            <td class="pick">{picks}</td>
+            <th scope="row" data-label="Version">
+                {agent}
+                <a class="version" href=format!("{base}/versions/{version}")>{version.clone()}</a>
+            </th>
+            <td data-label="Status"><VersionChip version=status.clone() status=status.clone() /></td>
+            <td data-label="Created"><RelativeTime moment=created_at now /></td>
+            <td data-label="Author" class="author">{created_by}</td>
+            <td data-label="Notes" class="notes" title=notes.clone()>{notes.clone()}</td>
+            <td data-label="Characters" class="number">
+                {thousands(char_count)}
+                {char_change.map(|change| view! { " " <span class="faint small">{signed(change)}</span> })}
+            </td>
+            <td class="action">
+                <a href=format!("{base}/edit?from={version}") rel="external" aria-label=format!("Edit from {version}")>"Edit"</a>
+                " "
+                {action}
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// What was live when.
+#[component]
+fn TimeLine(spans: Vec<LiveSpan>, now: i64) -> impl IntoView {
+    let lines = spans
+        .into_iter()
+        .map(|span| {
+            let until = span.until.as_ref().map_or(now, |until| until.seconds);
+            let length = duration(until - span.from.seconds).unwrap_or_else(|| "under a minute".into());
+            let is_live = span.until.is_none();
+            let by = span.by.map(|name| format!(" · by {name}"));
+            view! {
+                <li class="event" class:promoted=is_live>
+                    <p>
+                        <span class="version">{span.version}</span>
+                        {if is_live { format!(" live for {length}") } else { format!(" was live for {length}") }}
+                    </p>
+                    <p class="faint small">"from " <RelativeTime moment=span.from now /> {by}</p>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="activity" aria-labelledby="time-line-title">
+            <h2 id="time-line-title">"What was live when"</h2>
+            <ol class="events">{lines}</ol>
+        </section>
+    }
+    .into_any()
+}

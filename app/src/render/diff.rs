@@ -1,0 +1,408 @@
+//! A comparison as a table, in one column or in two.
+
+use std::fmt::Write;
+
+use versioning::diff::{Diff, Row, Span, Stretch, fold, word_changes};
+
+use super::{escaped, text::push_segments};
+use crate::{api::ComparisonQuery, html::ServerHtml};
+
+/// Unchanged lines around a change.
+const CONTEXT: usize = 3;
+
+/// Changed rows that a page shows; a browser cannot do much with more.
+const MAX_CHANGED: usize = 4_000;
+
+/// Unchanged rows that a page shows when folds are opened.
+const MAX_SAME: usize = 10_000;
+
+/// Characters of a line that are shown.
+const MAX_LINE: usize = 20_000;
+
+/// How the two sides stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiffView {
+    /// Beside each other.
+    Split,
+    /// One below the other.
+    Unified,
+}
+
+/// Where a fold leads: the same page with that fold open.
+#[derive(Debug, Clone, Default)]
+pub struct DiffLinks {
+    /// The page's address up to the folds; empty when folds cannot be opened.
+    address: String,
+    open: Vec<u32>,
+    is_all_open: bool,
+}
+
+impl DiffLinks {
+    /// The links of a comparison's page.
+    pub fn of(query: &ComparisonQuery) -> Self {
+        let mut address = format!("/agents/{}/compare?", query.agent);
+        for (name, value) in [("base", &query.base), ("head", &query.head), ("view", &query.view), ("ws", &query.ws)] {
+            if !value.is_empty() {
+                let _ = write!(address, "{name}={value}&");
+            }
+        }
+        Self {
+            address,
+            open: query.open.split(',').filter_map(|line| line.parse().ok()).collect(),
+            is_all_open: query.open == "all",
+        }
+    }
+
+    /// No links: folds stay folded.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    fn is_open(&self, line: u32) -> bool {
+        self.is_all_open || self.open.contains(&line)
+    }
+
+    fn opening(&self, line: u32) -> String {
+        let open: Vec<String> = self.open.iter().chain([&line]).map(ToString::to_string).collect();
+        escaped(&format!("{}open={}#H{line}", self.address, open.join(","))).into_owned()
+    }
+}
+
+/// A drawn comparison.
+pub struct Drawn {
+    /// The table.
+    pub html: ServerHtml,
+    /// Changed rows that it does not show.
+    pub hidden: u32,
+}
+
+/// Draws a comparison.
+pub fn diff_lines(diff: &Diff<'_>, view: DiffView, links: &DiffLinks) -> Drawn {
+    if diff.is_empty() {
+        return Drawn { html: ServerHtml::default(), hidden: 0 };
+    }
+    let mut table = Table { html: String::new(), diff, view, changes: 0 };
+    table.open();
+    let (mut changed, mut same, mut hidden) = (0, 0, 0);
+    for stretch in fold(&diff.rows, CONTEXT, |line| links.is_open(line)) {
+        match stretch {
+            Stretch::Folded(fold) => {
+                let count = fold.rows.len();
+                let what = format!("{count} unchanged lines");
+                if links.address.is_empty() {
+                    table.full_row("fold", &what);
+                } else {
+                    let link = format!("<a href=\"{}\">Show {what}</a>", links.opening(fold.first_line));
+                    table.full_row("fold", &link);
+                }
+            }
+            Stretch::Shown(rows) => {
+                let mut rows = &diff.rows[rows];
+                while let Some(first) = rows.first() {
+                    let length = rows.iter().position(|row| row.is_same() != first.is_same()).unwrap_or(rows.len());
+                    let (run, rest) = rows.split_at(length);
+                    if first.is_same() {
+                        let room = MAX_SAME.saturating_sub(same).max(CONTEXT);
+                        same += length;
+                        for row in &run[..length.min(room)] {
+                            table.same(*row);
+                        }
+                        if length > room {
+                            table.full_row("fold", &format!("{} more unchanged lines", length - room));
+                        }
+                    } else if changed < MAX_CHANGED {
+                        let shown = length.min(MAX_CHANGED - changed);
+                        changed += shown;
+                        hidden += length - shown;
+                        table.changed(&run[..shown]);
+                    } else {
+                        hidden += length;
+                    }
+                    rows = rest;
+                }
+            }
+        }
+    }
+    table.html.push_str("</tbody></table>");
+    Drawn { html: ServerHtml(table.html), hidden: u32::try_from(hidden).unwrap_or(u32::MAX) }
+}
+
+struct Table<'a, 'text> {
+    html: String,
+    diff: &'a Diff<'text>,
+    view: DiffView,
+    changes: u32,
+}
+
+/// What stands in one half of a row.
+#[derive(Clone, Copy)]
+enum Cell {
+    Empty,
+    Base { line: u32, partner: Option<u32>, moved_to: Option<u32> },
+    Head { line: u32, partner: Option<u32>, moved_from: Option<u32> },
+}
+
+impl Table<'_, '_> {
+    fn open(&mut self) {
+        self.html.push_str(match self.view {
+            DiffView::Split => {
+                "<table class=\"diff split\"><colgroup><col class=\"no\"><col><col class=\"no\"><col></colgroup>\
+                 <thead class=\"visually-hidden\"><tr><th scope=\"col\">Line of the base</th><th scope=\"col\">Base</th>\
+                 <th scope=\"col\">Line of the head</th><th scope=\"col\">Head</th></tr></thead><tbody>"
+            }
+            DiffView::Unified => {
+                "<table class=\"diff unified\"><colgroup><col class=\"no\"><col class=\"no\"><col></colgroup>\
+                 <thead class=\"visually-hidden\"><tr><th scope=\"col\">Line of the base</th>\
+                 <th scope=\"col\">Line of the head</th><th scope=\"col\">Text</th></tr></thead><tbody>"
+            }
+        });
+    }
+
+    fn full_row(&mut self, class: &str, content: &str) {
+        let columns = if self.view == DiffView::Split { 4 } else { 3 };
+        let _ = write!(self.html, "<tr class=\"{class}\"><td colspan=\"{columns}\">{content}</td></tr>");
+    }
+
+    fn same(&mut self, row: Row) {
+        let Row::Same { base, head } = row else { return };
+        self.html.push_str("<tr>");
+        self.number('B', Some(base));
+        if self.view == DiffView::Split {
+            self.plain(self.diff.base[base as usize]);
+        }
+        self.number('H', Some(head));
+        self.plain(self.diff.head[head as usize]);
+        self.html.push_str("</tr>");
+    }
+
+    /// The rows of one change.
+    fn changed(&mut self, rows: &[Row]) {
+        self.changes += 1;
+        let cells: Vec<(Cell, Cell)> = match self.view {
+            DiffView::Split => side_by_side(rows),
+            // What was there first, then what is there now, as patches have it.
+            DiffView::Unified => {
+                let halves: Vec<(Cell, Cell)> = rows.iter().map(|row| halves(*row)).collect();
+                let old =
+                    halves.iter().filter(|(old, _)| !matches!(old, Cell::Empty)).map(|(old, _)| (*old, Cell::Empty));
+                let new =
+                    halves.iter().filter(|(_, new)| !matches!(new, Cell::Empty)).map(|(_, new)| (Cell::Empty, *new));
+                old.chain(new).collect()
+            }
+        };
+        for (index, (old, new)) in cells.into_iter().enumerate() {
+            if index == 0 {
+                let number = self.changes;
+                let _ = write!(self.html, "<tr id=\"change-{number}\" class=\"first\" tabindex=\"-1\" data-change>");
+            } else {
+                self.html.push_str("<tr>");
+            }
+            match (self.view, old, new) {
+                (DiffView::Split, old, new) => {
+                    self.half(old);
+                    self.half(new);
+                }
+                (DiffView::Unified, Cell::Base { line, .. }, _) => {
+                    self.number('B', Some(line));
+                    self.number('H', None);
+                    self.content(old);
+                }
+                (DiffView::Unified, _, Cell::Head { line, .. }) => {
+                    self.number('B', None);
+                    self.number('H', Some(line));
+                    self.content(new);
+                }
+                (DiffView::Unified, ..) => {}
+            }
+            self.html.push_str("</tr>");
+        }
+    }
+
+    fn half(&mut self, cell: Cell) {
+        match cell {
+            Cell::Empty => self.html.push_str("<td class=\"no\"></td><td class=\"none\"></td>"),
+            Cell::Base { line, .. } => {
+                self.number('B', Some(line));
+                self.content(cell);
+            }
+            Cell::Head { line, .. } => {
+                self.number('H', Some(line));
+                self.content(cell);
+            }
+        }
+    }
+
+    fn number(&mut self, side: char, line: Option<u32>) {
+        match line {
+            Some(line) => {
+                let number = line + 1;
+                let _ = write!(
+                    self.html,
+                    "<td class=\"no\"><a id=\"{side}{number}\" href=\"#{side}{number}\" tabindex=\"-1\">{number}</a></td>"
+                );
+            }
+            None => self.html.push_str("<td class=\"no\"></td>"),
+        }
+    }
+
+    fn plain(&mut self, line: &str) {
+        self.html.push_str("<td class=\"code\">");
+        push_segments(&mut self.html, &shown(line));
+        self.html.push_str("</td>");
+    }
+
+    fn content(&mut self, cell: Cell) {
+        let (class, sign, line, partner, moved) = match cell {
+            Cell::Empty => return,
+            Cell::Base { line, partner, moved_to } => {
+                ("removed", "−", line, partner, moved_to.map(|to| format!("moved to {}", link('H', to))))
+            }
+            Cell::Head { line, partner, moved_from } => {
+                ("added", "+", line, partner, moved_from.map(|from| format!("moved from {}", link('B', from))))
+            }
+        };
+        let is_moved = if moved.is_some() { " moved" } else { "" };
+        let _ = write!(self.html, "<td class=\"code {class}{is_moved}\"><span class=\"sign\">{sign}</span>");
+        let text = match class {
+            "removed" => self.diff.base[line as usize],
+            _ => self.diff.head[line as usize],
+        };
+        match partner {
+            Some(partner) if text.len() <= MAX_LINE => {
+                let spans = match class {
+                    "removed" => word_changes(text, self.diff.head[partner as usize]).base,
+                    _ => word_changes(self.diff.base[partner as usize], text).head,
+                };
+                self.spans(&spans, class);
+            }
+            _ => push_segments(&mut self.html, &shown(text)),
+        }
+        if let Some(moved) = moved {
+            let _ = write!(self.html, "<span class=\"moved-note\">{moved}</span>");
+        }
+        self.html.push_str("</td>");
+    }
+
+    /// A rewritten line, its changed words marked. `ins` and `del` say it to everybody.
+    fn spans(&mut self, spans: &[Span<'_>], class: &str) {
+        let tag = if class == "removed" { "del" } else { "ins" };
+        for span in spans {
+            let text = escaped(without_break(span.text));
+            if span.is_changed && !text.is_empty() {
+                let _ = write!(self.html, "<{tag}>{text}</{tag}>");
+            } else {
+                self.html.push_str(&text);
+            }
+        }
+    }
+}
+
+fn link(side: char, line: u32) -> String {
+    let number = line + 1;
+    format!("<a href=\"#{side}{number}\">line {number}</a>")
+}
+
+fn halves(row: Row) -> (Cell, Cell) {
+    match row {
+        Row::Same { .. } => (Cell::Empty, Cell::Empty),
+        Row::Changed { base, head } => (
+            Cell::Base { line: base, partner: Some(head), moved_to: None },
+            Cell::Head { line: head, partner: Some(base), moved_from: None },
+        ),
+        Row::Removed { base, moved_to } => (Cell::Base { line: base, partner: None, moved_to }, Cell::Empty),
+        Row::Added { head, moved_from } => (Cell::Empty, Cell::Head { line: head, partner: None, moved_from }),
+    }
+}
+
+/// Rewritten lines beside each other; what is only on one side beside what is only on the other.
+fn side_by_side(rows: &[Row]) -> Vec<(Cell, Cell)> {
+    let mut cells = Vec::with_capacity(rows.len());
+    let (mut old, mut new): (Vec<Cell>, Vec<Cell>) = (Vec::new(), Vec::new());
+    let flush = |cells: &mut Vec<(Cell, Cell)>, old: &mut Vec<Cell>, new: &mut Vec<Cell>| {
+        for index in 0..old.len().max(new.len()) {
+            let at = |side: &[Cell]| side.get(index).copied().unwrap_or(Cell::Empty);
+            cells.push((at(old), at(new)));
+        }
+        old.clear();
+        new.clear();
+    };
+    for row in rows {
+        match halves(*row) {
+            (left, Cell::Empty) => old.push(left),
+            (Cell::Empty, right) => new.push(right),
+            both => {
+                flush(&mut cells, &mut old, &mut new);
+                cells.push(both);
+            }
+        }
+    }
+    flush(&mut cells, &mut old, &mut new);
+    cells
+}
+
+/// A line as far as it is shown.
+fn shown(line: &str) -> std::borrow::Cow<'_, str> {
+    let line = without_break(line);
+    match line.char_indices().nth(MAX_LINE) {
+        None => line.into(),
+        Some((end, _)) => format!("{} … and {} more characters", &line[..end], line[end..].chars().count()).into(),
+    }
+}
+
+fn without_break(line: &str) -> &str {
+    line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use versioning::diff::DiffOptions;
+
+    use super::*;
+
+    fn draw(base: &str, head: &str, view: DiffView) -> String {
+        diff_lines(&Diff::new(base, head, DiffOptions::default()), view, &DiffLinks::none()).html.0
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        for view in [DiffView::Split, DiffView::Unified] {
+            let html = draw("<b>&\"old one</b>\n", "<b>&\"new one</b>\n", view);
+            assert!(!html.contains("<b>"), "{html}");
+            assert!(html.contains("&lt;b&gt;&amp;&quot;<ins>new</ins> one"), "{html}");
+            assert!(html.contains("<del>old</del>"), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_many_changes_is_cut() {
+        let base: String = (0..10_000).map(|n| format!("{n}\n")).collect();
+        let drawn = diff_lines(&Diff::new(&base, "", DiffOptions::default()), DiffView::Split, &DiffLinks::none());
+        assert_eq!(drawn.hidden, 6_000);
+    }
+
+    #[test]
+    fn folds_lead_to_the_page_with_them_open() {
+        let base: String = (1..=30).map(|n| format!("{n}\n")).collect();
+        let head = base.replace("15\n", "fifteen\n");
+        let query = ComparisonQuery {
+            agent: "a".into(),
+            base: "1.0.0".into(),
+            open: "20".into(),
+            ..ComparisonQuery::default()
+        };
+        let diff = Diff::new(&base, &head, DiffOptions::default());
+        let html = diff_lines(&diff, DiffView::Split, &DiffLinks::of(&query)).html.0;
+        assert!(
+            html.contains("href=\"/agents/a/compare?base=1.0.0&amp;open=20,1#H1\">Show 11 unchanged lines"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn what_moved_says_where() {
+        let block = "Write short sentences, and name things as the field does.\n";
+        let html = draw(&format!("{block}1\n2\n3\n"), &format!("1\n2\n3\n{block}"), DiffView::Split);
+        assert!(html.contains("moved to <a href=\"#H4\">line 4</a>"), "{html}");
+        assert!(html.contains("moved from <a href=\"#B1\">line 1</a>"), "{html}");
+    }
+}

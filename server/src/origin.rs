@@ -1,0 +1,84 @@
+//! Who may ask: a page of another site must neither read this server nor change anything through a visitor's browser.
+//!
+//! There are no accounts, so whoever can send a request can do everything. A server on a loopback address is safe from other
+//! machines, but not from the pages that its user visits: a name of theirs may lead to 127.0.0.1 (DNS rebinding), and their
+//! forms may be sent here (cross-site request forgery).
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+
+/// The names that the server goes by, beside `localhost` and any address.
+#[derive(Debug, Clone)]
+pub struct Hosts(Arc<[String]>);
+
+impl Hosts {
+    /// These names, in any case.
+    pub fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect())
+    }
+
+    /// Whether a `Host` header names this server. An address cannot be made to lead elsewhere; a name can.
+    fn has(&self, host: &str) -> bool {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or(rest),
+            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        }
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
+        name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok() || self.0.contains(&name)
+    }
+}
+
+/// Refuses a request for another name, and a change that another site's page makes a browser send.
+pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    // HTTP/2 and some proxies name the host in the request line instead.
+    let host = host.or_else(|| request.uri().host());
+    if let Some(host) = host
+        && !hosts.has(host)
+    {
+        let said = "This server does not go by that name. Whoever runs it can add the name to VERBATIM_HOSTS.";
+        return (StatusCode::MISDIRECTED_REQUEST, said).into_response();
+    }
+    if !request.method().is_safe() && is_cross_site(request.headers()) {
+        let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there.";
+        return (StatusCode::FORBIDDEN, said).into_response();
+    }
+    next.run(request).await
+}
+
+/// What browsers say of where a request comes from (Fetch Metadata). Programs say nothing, and are let through.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_answered() {
+        let hosts = Hosts::new(&["Prompts.example ".into()]);
+        for host in [
+            "localhost",
+            "localhost:3000",
+            "LOCALHOST.",
+            "a.localhost:1",
+            "127.0.0.1:3000",
+            "[::1]:3000",
+            "10.1.2.3",
+            "prompts.example:443",
+        ] {
+            assert!(hosts.has(host), "{host}");
+        }
+        for host in ["evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
+            assert!(!hosts.has(host), "{host}");
+        }
+    }
+}
