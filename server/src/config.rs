@@ -92,6 +92,9 @@ pub struct ServeSettings {
     /// Seconds that a request may take.
     #[arg(long, env = "VERBATIM_REQUEST_TIMEOUT", default_value = "30", value_parser = seconds, global = true)]
     pub request_timeout: Duration,
+    /// Seconds that a client may take to say what it wants, also between two requests on one connection.
+    #[arg(long, env = "VERBATIM_HEAD_TIMEOUT", default_value = "15", value_parser = seconds, global = true)]
+    pub head_timeout: Duration,
     /// Seconds that requests under way are given to end when the server is told to stop.
     #[arg(long, env = "VERBATIM_DRAIN_TIMEOUT", default_value = "20", value_parser = seconds, global = true)]
     pub drain_timeout: Duration,

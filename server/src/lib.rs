@@ -3,6 +3,7 @@
 //! [`main`](../verbatim/index.html) is a thin shell over [`commands`]; tests and benches use [`router`] and
 //! [`state::AppState`] directly, which is all that a request ever sees.
 
+mod accept;
 pub mod api;
 pub mod commands;
 pub mod config;

@@ -1,9 +1,9 @@
 //! From settings to a running server, and down again without losing a request.
 
-use std::{future::IntoFuture, net::SocketAddr, path::Path, sync::atomic::Ordering};
+use std::{net::SocketAddr, path::Path, sync::atomic::Ordering};
 
 use anyhow::{Context, bail};
-use axum::{middleware, serve::ListenerExt};
+use axum::middleware;
 use leptos::config::LeptosOptions;
 use tokio::{
     net::TcpListener,
@@ -12,6 +12,7 @@ use tokio::{
 use versioning::{LoadingSettings, PromptStore, Services, listen};
 
 use crate::{
+    accept,
     config::{CommonSettings, ServeSettings},
     database::Database,
     origin::{self, Hosts},
@@ -52,29 +53,25 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     let options = leptos_options(settings.addr, &settings.site_root)?;
     let state = AppState::new(services, database.pool.clone(), options, settings.request_timeout);
     let address = listener.local_addr()?;
-    // Small answers are not to wait for more to send.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let draining = state.draining.clone();
     let hosts = Hosts::new(&settings.hosts);
     let service = router(state).layer(middleware::from_fn_with_state(hosts, origin::check));
-    let server = axum::serve(listener, service).with_graceful_shutdown(async {
+    let server = accept::serve(listener, service, settings.head_timeout, async {
         let _ = stopped.await;
     });
-    let mut server = std::pin::pin!(server.into_future());
+    let mut server = std::pin::pin!(server);
     tracing::info!("serving on http://{address}");
 
     tokio::select! {
-        ended = &mut server => return ended.context("the server ended by itself"),
+        () = &mut server => bail!("the server ended by itself"),
         () = told_to_stop() => {}
     }
     draining.store(true, Ordering::Relaxed);
     tracing::info!("told to stop; requests under way are given time to end");
     let _ = stop.send(());
     tokio::select! {
-        ended = &mut server => ended.context("the server did not end cleanly")?,
+        () = &mut server => {}
         () = tokio::time::sleep(settings.drain_timeout) => {
             tracing::warn!(seconds = settings.drain_timeout.as_secs_f64(), "requests under way were cut off");
         }

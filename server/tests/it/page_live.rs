@@ -90,3 +90,17 @@ async fn other_sites_are_not_answered(_: PgPoolOptions, options: PgConnectOption
     assert_eq!(patch("same-origin").await, 201);
     assert_eq!(node.active("workshopper").await, "1.0.1");
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_client_that_never_says_what_it_wants_is_let_go(_: PgPoolOptions, options: PgConnectOptions) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let node = Node::start_with(&database(&options).await, &[("VERBATIM_HEAD_TIMEOUT", "0.3")]).await;
+    let address = node.url.strip_prefix("http://").unwrap();
+    let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(std::time::Duration::from_secs(20), slow.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
+    assert_eq!(node.active("workshopper").await, "1.0.0");
+}
