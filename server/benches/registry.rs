@@ -15,17 +15,17 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use bytes::Bytes;
 use leptos::config::LeptosOptions;
 use server::{postgres::PrivatePostgres, state::AppState};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use versioning::{
     AgentType, LoadingSettings, MIGRATOR, NewVersion, Promotion, PromptStore, PromptText, Services, Version, listen,
 };
+
+#[expect(dead_code, reason = "each benchmark uses what it needs of it")]
+mod support;
+
+use support::{Connection, Goal, body_of, find, median, report, serve};
 
 const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 32;
@@ -272,26 +272,6 @@ async fn two_nodes(ours: &str, postgres: &PrivatePostgres) -> bool {
     )
 }
 
-enum Goal {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-fn report(what: &str, figures: &str, ratio: f64, goal: Goal) -> bool {
-    let (is_met, goal) = match goal {
-        Goal::AtLeast(limit) => (ratio >= limit, format!("at least {limit}")),
-        Goal::AtMost(limit) => (ratio <= limit, format!("at most {limit}")),
-    };
-    let verdict = if is_met { "met" } else { "MISSED" };
-    println!("{what}\n    ratio {ratio:.2}, goal {goal}: {verdict} ({figures})");
-    is_met
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn agent(name: &str) -> AgentType {
     name.parse().unwrap()
 }
@@ -309,17 +289,6 @@ async fn live(services: &Services, name: &str, text: &str) {
     let promotion =
         Promotion { agent_type: agent(name), version: Version::FIRST, expected_active: None, promoted_by: None };
     services.management.promote_to_active(promotion).await.unwrap();
-}
-
-/// Serves a router on a port of this machine, as the server does; its address.
-async fn serve(router: Router) -> String {
-    use axum::serve::ListenerExt;
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let listener = listener.tap_io(|connection| connection.set_nodelay(true).unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    address
 }
 
 /// Runs as many of the same work at once, and adds up what they did.
@@ -356,56 +325,4 @@ async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
     let per_second = times.len() as f64 / elapsed;
     (per_second, times[times.len() * 99 / 100])
-}
-
-/// An HTTP/1.1 connection that does as little as it can, so that the server is what is measured.
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    async fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::with_capacity(1 << 16) }
-    }
-
-    async fn get(&mut self, path: &str) -> Vec<u8> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes()).await;
-        self.buffer.clone()
-    }
-
-    async fn post(&mut self, path: &str, body: &str) -> Vec<u8> {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.exchange(request.as_bytes()).await;
-        self.buffer.clone()
-    }
-
-    async fn exchange(&mut self, request: &[u8]) {
-        self.stream.write_all(request).await.unwrap();
-        self.buffer.clear();
-        loop {
-            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
-            let Some(head) = find(&self.buffer, b"\r\n\r\n") else { continue };
-            let length = find(&self.buffer[..head], b"content-length: ").expect("answers have a length") + 16;
-            let digits = self.buffer[length..head].iter().take_while(|byte| byte.is_ascii_digit());
-            let length = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-            if self.buffer.len() >= head + 4 + length {
-                return;
-            }
-        }
-    }
-}
-
-fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes.windows(pattern.len()).position(|window| window == pattern)
-}
-
-fn body_of(answer: &[u8]) -> Bytes {
-    let head = find(answer, b"\r\n\r\n").unwrap();
-    Bytes::copy_from_slice(&answer[head + 4..])
 }
