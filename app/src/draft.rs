@@ -12,6 +12,12 @@ pub struct Draft {
     pub text: String,
     /// The notes.
     pub notes: String,
+    /// Who writes.
+    #[serde(default)]
+    pub author: String,
+    /// Which number it raises.
+    #[serde(default)]
+    pub bump: String,
     /// The version that it was written from.
     pub base: String,
     /// What was live then.

@@ -54,6 +54,7 @@ impl From<versioning::VersioningError> for AppError {
         use std::error::Error;
 
         use leptos::prelude::use_context;
+        use versioning::VersioningError;
 
         // The page still says what happened; the status is for whoever watches the server.
         if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
@@ -65,7 +66,17 @@ impl From<versioning::VersioningError> for AppError {
         if let Some(cause) = error.source() {
             tracing::error!(request_id, code = error.code(), cause, "a page could not be served");
         }
-        Self { code: error.code().into(), message: error.to_string(), request_id }
+        // What the API says names its own paths.
+        let message = match &error {
+            VersioningError::UnknownAgent { agent_type } => {
+                format!("There is no agent {agent_type}. Choose one from the list, or begin a new one.")
+            }
+            VersioningError::UnknownVersion { agent_type, version } => {
+                format!("{agent_type} has no version {version}. Its history shows those it has.")
+            }
+            other => other.to_string(),
+        };
+        Self { code: error.code().into(), message, request_id }
     }
 }
 

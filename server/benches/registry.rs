@@ -47,7 +47,7 @@ async fn measure() -> bool {
     MIGRATOR.run(&pool).await.unwrap();
     let store = PromptStore::new(pool.clone());
     let services = Services::new(store.clone(), LoadingSettings::default());
-    let _listener = listen(&store, services.loading.clone()).await;
+    let _listener = listen(&services).await;
     live(&services, "bench_reader", &"You answer in plain words. ".repeat(152)[..4096]).await;
     let ours = serve(server::router(AppState::new(
         services.clone(),
@@ -243,7 +243,7 @@ async fn two_nodes(ours: &str, postgres: &PrivatePostgres) -> bool {
     let pool = PgPoolOptions::new().max_connections(20).connect_with(postgres.connect_options()).await.unwrap();
     let store = PromptStore::new(pool.clone());
     let services = Services::new(store.clone(), LoadingSettings::default());
-    let _listener = listen(&store, services.loading.clone()).await;
+    let _listener = listen(&services).await;
     live(&services, "bench_shared", "first").await;
     let options = LeptosOptions::builder().output_name("verbatim").build();
     let other = serve(server::router(AppState::new(services, pool.clone(), options, Duration::from_secs(30)))).await;

@@ -48,7 +48,7 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     if settings.seed && services.management.seed(&seeds::versions()?).await? {
         tracing::info!("the registry was empty; the ten agents are in place");
     }
-    let _listening = listen(&store, services.loading.clone()).await;
+    let _listening = listen(&services).await;
 
     let options = leptos_options(settings.addr, &settings.site_root)?;
     let state = AppState::new(services, database.pool.clone(), options, settings.request_timeout);

@@ -231,6 +231,10 @@ fn page_of(
     }
 }
 
+/// The longest filled prompt that is rendered, in bytes: a short text can name a long value many times.
+#[cfg(feature = "ssr")]
+const MAX_PREVIEW: usize = 4 * 1024 * 1024;
+
 /// The text with its variables filled, rendered as Markdown.
 ///
 /// # Errors
@@ -241,6 +245,14 @@ pub async fn draft_preview(text: String, values: BTreeMap<String, String>) -> Re
 
     // A value of nothing is no value: the form has a field for each variable.
     let values = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    if template::filled_length(&text, &values) > MAX_PREVIEW {
+        return Err(AppError {
+            code: "preview_too_long".into(),
+            message: "With these values the prompt is longer than 4 MiB, which is not previewed. Shorten a value."
+                .into(),
+            request_id: None,
+        });
+    }
     let filled = template::fill(&text, &values);
     Ok(PreviewPanel {
         html: crate::render::markdown(&filled.text),
@@ -311,8 +323,10 @@ pub async fn submit(
                 .rest
                 .iter()
                 .filter_map(|(name, value)| Some((name.strip_prefix("value.")?.to_owned(), value.clone())));
-            let panel = draft_preview(form.text.clone(), values.collect()).await.ok().map(Panel::Preview);
-            return Err(Box::new(EditOutcome { panel, ..outcome(form) }));
+            return Err(match draft_preview(form.text.clone(), values.collect()).await {
+                Ok(preview) => Box::new(EditOutcome { panel: Some(Panel::Preview(preview)), ..outcome(form) }),
+                Err(error) => problem(form, "", error.message),
+            });
         }
         "changes" => {
             let shown = changes_of(services, &form.agent_type, &form.base, form.text.clone()).await;
@@ -422,8 +436,11 @@ async fn conflict(
     let your_changes = changes(base.clone(), form.text.clone()).await?.lines;
     let yours = std::mem::take(&mut form.text);
     let label = theirs.to_string();
-    let merged =
-        versioning::aside(move || versioning::merge::merge(&base, &yours, &their_text, ("yours", &label))).await?;
+    let merged = versioning::aside(move || {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(300);
+        versioning::merge::merge(&base, &yours, &their_text, ("yours", &label), Some(deadline))
+    })
+    .await?;
     let seen = management.seen(agent_type).await?;
     let text = |version: Option<versioning::Version>| version.map(|version| version.to_string()).unwrap_or_default();
     let conflict = Conflict {

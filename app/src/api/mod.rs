@@ -17,7 +17,7 @@ pub use editing::{
 };
 pub use history::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, history};
 pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SearchHit, overview, search};
-pub use promotion::{PromotionPreview, promotion_preview};
+pub use promotion::{PromotionPreview, RefusedPromotion, promotion_preview};
 pub use version::{VersionPage, version_page};
 
 #[cfg(feature = "ssr")]

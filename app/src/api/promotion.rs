@@ -30,6 +30,21 @@ pub struct PromotionPreview {
     pub notes: Option<String>,
     /// The name that this browser's user saved under last.
     pub author: String,
+    /// What was wrong with what was sent, and what it was.
+    pub refused: Option<RefusedPromotion>,
+}
+
+/// A form that was sent and refused because a field of it breaks a rule. In the context of the page that is rendered for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedPromotion {
+    /// The name as it was written.
+    pub author: String,
+    /// The notes as they were written.
+    pub notes: String,
+    /// The field: `created_by` or `notes`.
+    pub field: String,
+    /// What is wrong, and the way forward.
+    pub message: String,
 }
 
 /// What promoting a version would do now, or, for one below the active version, reissuing its text.
@@ -71,5 +86,6 @@ pub async fn promotion_preview(agent_type: String, version: String) -> Result<Pr
         chars: i64::from(next.version.char_count) - live.map_or(0, |live| i64::from(live.version.char_count)),
         notes: next.version.notes,
         author: remembered_author(),
+        refused: use_context(),
     })
 }

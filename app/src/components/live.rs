@@ -30,7 +30,8 @@ pub fn Toasts(
             let event =
                 message.data().as_string().and_then(|text| leptos::serde_json::from_str::<EventRow>(&text).ok());
             let id = event.as_ref().map(|event| event.id);
-            let row = event.as_ref().and_then(|event| event.version.clone()).map(|version| format!("v{version}"));
+            let row =
+                event.as_ref().and_then(|event| Some(format!("{}@{}", event.agent_type, event.version.as_ref()?)));
             shown.set(event);
             set_timeout(
                 move || {
@@ -118,11 +119,7 @@ async fn follow(row: Option<&str>) -> Result<(), JsValue> {
 
 /// Replaces a part of the page and puts the focus and the choices back.
 fn replace(part: &web_sys::Element, new: &web_sys::Element) -> Result<(), JsValue> {
-    let focus = document()
-        .active_element()
-        .filter(|focused| part.contains(Some(focused)))
-        .and_then(|focused| focused.closest("[id]").ok().flatten())
-        .map(|place| place.id());
+    let focus = document().active_element().filter(|focused| part.contains(Some(focused))).and_then(place_of);
     let chosen = part.query_selector_all("input:checked")?;
     let chosen: Vec<(String, String)> = (0..chosen.length())
         .filter_map(|index| chosen.item(index)?.dyn_into::<web_sys::HtmlInputElement>().ok())
@@ -135,10 +132,29 @@ fn replace(part: &web_sys::Element, new: &web_sys::Element) -> Result<(), JsValu
             input.set_checked(true);
         }
     }
-    if let Some(place) = focus.and_then(|id| document().get_element_by_id(&id))
-        && let Ok(place) = place.dyn_into::<web_sys::HtmlElement>()
+    if let Some((id, position)) = focus
+        && let Some(place) = document().get_element_by_id(&id)
+        && let Some(focused) = position.map_or(Some(place.clone()), |position| {
+            place.query_selector_all(FOCUSABLE).ok()?.item(position)?.dyn_into().ok()
+        })
+        && let Ok(focused) = focused.dyn_into::<web_sys::HtmlElement>()
     {
-        let _ = place.focus();
+        let _ = focused.focus();
     }
     Ok(())
+}
+
+/// What can have the focus inside a row.
+const FOCUSABLE: &str = "a, button, input, select";
+
+/// Where an element stands, so that it is found again: the nearest name around it, and its place among what is in there; none
+/// when it has the name itself.
+fn place_of(focused: web_sys::Element) -> Option<(String, Option<u32>)> {
+    let named = focused.closest("[id]").ok().flatten()?;
+    if named == focused {
+        return Some((named.id(), None));
+    }
+    let inside = named.query_selector_all(FOCUSABLE).ok()?;
+    let position = (0..inside.length()).find(|&index| inside.item(index).as_ref() == Some(focused.as_ref()));
+    Some((named.id(), position))
 }

@@ -38,12 +38,14 @@ pub fn PromoteDialog(
     // The page's address without the question.
     let back = Memo::new(move |_| {
         let mut query = query.get();
-        for name in ["promote", "refused", "done"] {
+        for name in ["promote", "refused", "notes", "done"] {
             query.remove(name);
         }
         format!("{}{}", location.pathname.get(), query.to_query_string())
     });
-    let refused = Memo::new(move |_| query.read().get("refused"));
+    let refused = Memo::new(move |_| (query.read().get("refused"), query.read().get("notes")));
+    // The link that asked: it has the focus again when the question is left.
+    let here = Memo::new(move |_| format!("{}#do-{}", back.get(), query.read().get("promote").unwrap_or_default()));
     view! {
         <Transition>
             {move || Suspend::new(async move {
@@ -51,7 +53,7 @@ pub fn PromoteDialog(
                     .await
                     .map(|preview| {
                         let refused = refused.get_untracked();
-                        view! { <Question preview back=back.get_untracked() refused /> }
+                        view! { <Question preview back=back.get_untracked() here=here.get_untracked() refused /> }
                     })
             })}
         </Transition>
@@ -60,25 +62,30 @@ pub fn PromoteDialog(
 }
 
 #[component]
-fn Question(preview: Result<PromotionPreview, AppError>, back: String, refused: Option<String>) -> impl IntoView {
-    let leave = back.clone();
+fn Question(
+    preview: Result<PromotionPreview, AppError>,
+    back: String,
+    here: String,
+    refused: (Option<String>, Option<String>),
+) -> impl IntoView {
+    let leave = here.clone();
     let content = match preview {
         Err(error) => view! {
             <h2 id="promote-title">"This cannot go live"</h2>
             <ErrorNotice error />
             <p class="buttons">
-                <a class="button" href=back>"Close"</a>
+                <a class="button" href=here>"Close"</a>
             </p>
         }
         .into_any(),
         Ok(preview) if preview.is_active => view! {
             <h2 id="promote-title">{format!("{} is live already", preview.version)}</h2>
             <p class="buttons">
-                <a class="button" href=back>"Close"</a>
+                <a class="button" href=here>"Close"</a>
             </p>
         }
         .into_any(),
-        Ok(preview) => view! { <Form preview back refused /> }.into_any(),
+        Ok(preview) => view! { <Form preview back here refused /> }.into_any(),
     };
     view! {
         // Rendered open, so that it is there without scripts.
@@ -119,7 +126,12 @@ fn Modal(
 }
 
 #[component]
-fn Form(preview: PromotionPreview, back: String, refused: Option<String>) -> impl IntoView {
+fn Form(
+    preview: PromotionPreview,
+    back: String,
+    here: String,
+    refused: (Option<String>, Option<String>),
+) -> impl IntoView {
     let PromotionPreview {
         agent_type,
         version,
@@ -130,8 +142,20 @@ fn Form(preview: PromotionPreview, back: String, refused: Option<String>) -> imp
         chars,
         notes,
         author,
+        refused: wrong,
         ..
     } = preview;
+    let (reason, written_notes) = refused;
+    let problem = |field: &str| {
+        wrong.as_ref().filter(|wrong| wrong.field == field).map(|wrong| {
+            let message = wrong.message.clone();
+            view! { <span class="problem small" role="alert" id=format!("problem-{field}")>{message}</span> }
+        })
+    };
+    let (author_problem, notes_problem) = (problem("created_by"), problem("notes"));
+    let (is_author_wrong, is_notes_wrong) = (author_problem.is_some(), notes_problem.is_some());
+    let author = wrong.as_ref().map_or(author, |wrong| wrong.author.clone());
+    let written_notes = wrong.map(|wrong| wrong.notes).or(written_notes);
     let (title, action, button) = if is_reissue {
         (
             format!("Fix forward with the text of {version}"),
@@ -162,17 +186,24 @@ fn Form(preview: PromotionPreview, back: String, refused: Option<String>) -> imp
         }
     });
     let notes_field = is_reissue.then(|| {
-        let text = format!("Brings back the text of {version}.");
+        let text = written_notes.unwrap_or_else(|| format!("Brings back the text of {version}."));
         view! {
-            <label class="field">
+            <label class="field" class:wrong=is_notes_wrong>
                 <span>"Notes"</span>
-                <input name="notes" maxlength="2000" value=text />
+                <input
+                    name="notes"
+                    maxlength="2000"
+                    value=text
+                    aria-invalid=is_notes_wrong.then_some("true")
+                    aria-describedby=is_notes_wrong.then_some("problem-notes")
+                />
+                {notes_problem}
             </label>
         }
     });
     view! {
         <h2 id="promote-title">{title}</h2>
-        {refused.map(|reason| view! { <p class="notice danger" role="alert">{in_words(&reason)}</p> })}
+        {reason.map(|reason| view! { <p class="notice danger" role="alert">{in_words(&reason)}</p> })}
         <p class="going">
             <span class="agent-name">{agent_type.clone()}</span>
             " "
@@ -193,14 +224,22 @@ fn Form(preview: PromotionPreview, back: String, refused: Option<String>) -> imp
         <form method="post" action=action>
             <input type="hidden" name="version" value=version />
             <input type="hidden" name="expected_active" value=from.unwrap_or_default() />
-            <input type="hidden" name="back" value=back.clone() />
+            <input type="hidden" name="back" value=back />
             {notes_field}
-            <label class="field">
+            <label class="field" class:wrong=is_author_wrong>
                 <span>"Your name"</span>
-                <input name="author" maxlength="100" autocomplete="name" value=author />
+                <input
+                    name="author"
+                    maxlength="100"
+                    autocomplete="name"
+                    value=author
+                    aria-invalid=is_author_wrong.then_some("true")
+                    aria-describedby=is_author_wrong.then_some("problem-created_by")
+                />
+                {author_problem}
             </label>
             <p class="buttons">
-                <a class="button" href=back>"Cancel"</a>
+                <a class="button" href=here>"Cancel"</a>
                 <button type="submit" class="primary">{button}</button>
             </p>
         </form>
@@ -215,9 +254,6 @@ fn in_words(code: &str) -> &'static str {
         "fix_forward" => {
             "A higher version went live while you looked. Its text can only be brought back as the next one."
         }
-        "author_too_long" => "The name is longer than 100 characters. Shorten it.",
-        "invalid_author" => "The name holds a control character. Write it on one line.",
-        "notes_too_long" => "The notes are longer than 2,000 characters. Shorten them.",
         "unknown_version" | "unknown_agent" => "There is no such version any more. Look at the history.",
         "numbers_exhausted" => "No patch number is left in this line. Save the text as a new minor version.",
         "database_unavailable" | "outcome_unknown" => {

@@ -207,7 +207,6 @@ fn Agents(overview: Overview) -> impl IntoView {
 #[component]
 fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
     let AgentRow { agent_type, active, drafts, latest, versions, changed_at, changed_by, activity } = agent;
-    let api = format!("/api/v1/prompts/{agent_type}");
     let base = format!("/agents/{agent_type}");
     let is_live = active.is_some();
     let (chip, since, size) = match active {
@@ -263,19 +262,6 @@ fn AgentLine(agent: AgentRow, now: i64) -> impl IntoView {
             </td>
             <td class="action">
                 <a href=format!("{base}/edit") rel="external" aria-label=format!("Edit {agent_type}")>"Edit"</a>
-                " "
-                {is_live
-                    .then(|| {
-                        view! {
-                            <a
-                                href=format!("{api}/active")
-                                rel="external"
-                                aria-label=format!("The active prompt of {agent_type} as JSON")
-                            >
-                                "JSON"
-                            </a>
-                        }
-                    })}
             </td>
         </tr>
     }

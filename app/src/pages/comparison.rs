@@ -59,7 +59,16 @@ pub fn PromptComparison(
                 Suspend::new(async move {
                     match page.await {
                         Ok(page) => view! { <Compared page agent query /> }.into_any(),
-                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                        Err(error) => {
+                            let place = format!("/agents/{agent}/compare");
+                            let asked = |name: &str| query.get(name).unwrap_or_default();
+                            let chooser = choose(&place, &query, &asked("base"), &asked("head"), Vec::new());
+                            view! {
+                                {chooser}
+                                <ErrorNotice error />
+                            }
+                                .into_any()
+                        }
                     }
                 })
             }}
@@ -197,11 +206,12 @@ fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: Vec<
 fn side_card(side: &Side, label: &'static str, place: &str, query: &ParamsMap, agent: &str, now: i64) -> AnyView {
     let base = format!("/agents/{}", side.agent_type);
     let promote = format!("{place}{}", with(query, "promote", &named(side, agent)));
+    let place_id = format!("do-{}", named(side, agent));
     let action = match side.status.as_str() {
         "active" => view! { <span class="faint small">"Live"</span> }.into_any(),
-        "draft" => view! { <a class="button" href=promote>{format!("Promote {}", side.version)}</a> }.into_any(),
+        "draft" => view! { <a class="button" href=promote id=place_id.clone()>{format!("Promote {}", side.version)}</a> }.into_any(),
         _ => view! {
-            <a class="button" href=promote aria-label=format!("Fix forward with the text of {}", side.version)>
+            <a class="button" href=promote id=place_id.clone() aria-label=format!("Fix forward with this text: {}", side.version)>
                 "Fix forward with this text"
             </a>
         }

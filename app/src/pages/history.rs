@@ -174,7 +174,7 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
         .enumerate()
         .map(|(index, row)| {
             let promote = format!("{place}{}", with(&query, "promote", &named(row, is_for_all)));
-            let is_done = row.version == done;
+            let is_done = named(row, is_for_all) == done;
             view! { <Line row=row.clone() now=now.seconds promote index is_for_all is_done /> }
         })
         .collect_view();
@@ -253,10 +253,11 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
         {pick("base", 1)}
         {pick("head", 0)}
     };
+    let place_id = format!("do-{name}");
     let action = match status.as_str() {
         "active" => view! { <span class="faint small">"Live"</span> }.into_any(),
-        "draft" => view! { <a href=promote aria-label=format!("Promote {version}")>"Promote"</a> }.into_any(),
-        _ => view! { <a href=promote aria-label=format!("Fix forward with the text of {version}")>"Fix forward"</a> }
+        "draft" => view! { <a href=promote id=place_id aria-label=format!("Promote {version}")>"Promote"</a> }.into_any(),
+        _ => view! { <a href=promote id=place_id aria-label=format!("Fix forward with the text of {version}")>"Fix forward"</a> }
             .into_any(),
     };
     let agent = is_for_all.then(|| {
@@ -266,7 +267,7 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
         }
     });
     view! {
-        <tr id=format!("v{version}") class=status.clone() class:done=is_done tabindex="-1" data-row="">
+        <tr id=format!("{agent_type}@{version}") class=status.clone() class:done=is_done tabindex="-1" data-row="">
             <td class="pick">{picks}</td>
             <th scope="row" data-label="Version">
                 {agent}

@@ -89,10 +89,10 @@ fn Whole(page: VersionPage) -> impl IntoView {
     let promote = match status.as_str() {
         "active" => ().into_any(),
         "draft" => {
-            view! { <a class="button primary" href=format!("{here}?promote={version}")>{format!("Promote {version}")}</a> }
+            view! { <a class="button primary" id=format!("do-{version}") href=format!("{here}?promote={version}")>{format!("Promote {version}")}</a> }
                 .into_any()
         }
-        _ => view! { <a class="button" href=format!("{here}?promote={version}")>"Fix forward with this text"</a> }.into_any(),
+        _ => view! { <a class="button" id=format!("do-{version}") href=format!("{here}?promote={version}")>"Fix forward with this text"</a> }.into_any(),
     };
     let facts = view! {
         <dl class="facts">

@@ -2,7 +2,7 @@
 //! everything that was written still in it.
 
 use app::{
-    api::{EditForm, EditOutcome, submit},
+    api::{EditForm, RefusedPromotion, submit},
     shell,
 };
 use axum::{
@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
-use http::{HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::ResponseOptions;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -71,17 +71,20 @@ async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request
             remembering(&author, Redirect::to(&address).into_response())
         }
         Err(outcome) => {
-            let mut again = http::Request::builder().uri(uri).body(Body::empty()).unwrap_or_default();
-            *again.headers_mut() = headers;
-            *again.extensions_mut() = extensions;
-            render(&state, *outcome, again).await
+            let mut request = again(uri, headers);
+            *request.extensions_mut() = extensions;
+            render(&state, outcome.status(), *outcome, request).await
         }
     }
 }
 
-/// The editor's page with what became of the form in its context.
-async fn render(state: &AppState, outcome: EditOutcome, request: Request) -> Response {
-    let status = outcome.status();
+/// A page with what became of a form in its context.
+async fn render(
+    state: &AppState,
+    status: u16,
+    outcome: impl Clone + Send + Sync + 'static,
+    request: http::Request<Body>,
+) -> Response {
     let (context, options) = (state.clone(), state.leptos_options.clone());
     let page = leptos_axum::render_app_async_with_context(
         move || {
@@ -108,7 +111,12 @@ struct PromoteForm {
     back: String,
 }
 
-async fn promote(State(state): State<AppState>, Path(agent): Path<String>, Form(form): Form<PromoteForm>) -> Response {
+async fn promote(
+    State(state): State<AppState>,
+    Path(agent): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<PromoteForm>,
+) -> Response {
     let done = async {
         let promotion = Promotion {
             agent_type: agent.parse()?,
@@ -118,10 +126,16 @@ async fn promote(State(state): State<AppState>, Path(agent): Path<String>, Form(
         };
         state.services.management.promote_to_active(promotion).await
     };
-    answer(&agent, &form, done.await.map(|promoted| promoted.version))
+    let done = done.await.map(|promoted| promoted.version);
+    answer(&state, &agent, form, headers, done).await
 }
 
-async fn reissue(State(state): State<AppState>, Path(agent): Path<String>, Form(form): Form<PromoteForm>) -> Response {
+async fn reissue(
+    State(state): State<AppState>,
+    Path(agent): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<PromoteForm>,
+) -> Response {
     let done = async {
         let agent_type: AgentType = agent.parse()?;
         let seen: Option<Version> = optional(&form.expected_active).map(str::parse).transpose()?;
@@ -139,24 +153,56 @@ async fn reissue(State(state): State<AppState>, Path(agent): Path<String>, Form(
         };
         state.services.management.reissue(reissue).await
     };
-    answer(&agent, &form, done.await.map(|reissued| reissued.version))
+    let done = done.await.map(|reissued| reissued.version);
+    answer(&state, &agent, form, headers, done).await
 }
 
 /// Back to the page that asked, with what was done; or with the question again, and why it was refused.
-fn answer(agent: &str, form: &PromoteForm, done: Result<Version, VersioningError>) -> Response {
+async fn answer(
+    state: &AppState,
+    agent: &str,
+    form: PromoteForm,
+    headers: HeaderMap,
+    done: Result<Version, VersioningError>,
+) -> Response {
     let back = if is_local(&form.back) { form.back.clone() } else { format!("/agents/{agent}") };
     let and = if back.contains('?') { '&' } else { '?' };
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let asked = encoded(&format!("{agent}@{}", form.version));
     let address = match done {
+        // In the history of all agents the number alone says little.
+        Ok(version) if back.starts_with("/history") => {
+            format!("{back}{and}done={}", encoded(&format!("{agent}@{version}")))
+        }
         Ok(version) => format!("{back}{and}done={version}"),
+        Err(VersioningError::Invalid(invalid)) if ["created_by", "notes"].contains(&invalid.field) => {
+            let refused = RefusedPromotion {
+                author: form.author,
+                notes: form.notes,
+                field: invalid.field.into(),
+                message: invalid.message,
+            };
+            return match format!("{back}{and}promote={asked}").parse() {
+                Ok(uri) => render(state, 422, refused, again(uri, headers)).await,
+                Err(_) => (StatusCode::UNPROCESSABLE_ENTITY, refused.message).into_response(),
+            };
+        }
         Err(error) => {
             if let Some(cause) = std::error::Error::source(&error) {
                 tracing::error!(agent, version = form.version, cause, "a promotion failed");
             }
-            let asked = utf8_percent_encode(&format!("{agent}@{}", form.version), NON_ALPHANUMERIC).to_string();
-            format!("{back}{and}promote={asked}&refused={}", error.code())
+            let notes = if form.notes.is_empty() { String::new() } else { format!("&notes={}", encoded(&form.notes)) };
+            format!("{back}{and}promote={asked}&refused={}{notes}", error.code())
         }
     };
     remembering(&form.author, Redirect::to(&address).into_response())
+}
+
+/// The request of a page in the place of the form that was sent.
+fn again(uri: Uri, headers: HeaderMap) -> http::Request<Body> {
+    let mut request = http::Request::builder().uri(uri).body(Body::empty()).unwrap_or_default();
+    *request.headers_mut() = headers;
+    request
 }
 
 /// An address of this site, and of no other.
@@ -184,7 +230,7 @@ fn remembering(author: &str, mut response: Response) -> Response {
 }
 
 /// The name that the request's cookie remembers.
-pub fn remembered_author(headers: &http::HeaderMap) -> Option<String> {
+pub fn remembered_author(headers: &HeaderMap) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -1,6 +1,6 @@
 //! What happens in the registry, as it happens: for pages that stay open.
 //!
-//! Promotions are heard of at once. Whatever else happens, on this node or another, is found by asking for new events twice a
+//! Promotions are heard of at once. Whatever else happens, on this node or another, is found by asking for new events four times a
 //! second, and only while somebody listens: telling every node of every draft would make writers of different agents queue
 //! for PostgreSQL's notification lock.
 
@@ -14,7 +14,7 @@ use tokio::{
 use crate::{Event, PromptStore};
 
 /// How often new events are asked for while somebody listens.
-const PERIOD: Duration = Duration::from_millis(500);
+const PERIOD: Duration = Duration::from_millis(250);
 
 /// How many events are asked for at once, and kept for a listener that is slow.
 const EVENTS: u32 = 128;
@@ -45,8 +45,13 @@ impl Activity {
     /// Every event from now on. A listener that falls behind is told how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         let receiver = self.events.subscribe();
-        self.wake.notify_one();
+        self.wake();
         receiver
+    }
+
+    /// Says that something has just happened, so that nobody waits for the next look.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sqlx::postgres::{PgListener, PgNotification};
 use tokio::task::JoinHandle;
 
-use crate::{AgentType, PromptLoadingService, PromptStore, Version};
+use crate::{Activity, AgentType, PromptLoadingService, PromptStore, Services, Version};
 
 /// The channel that the triggers of the migrations notify.
 const CHANNEL: &str = "verbatim_prompts";
@@ -39,10 +39,11 @@ impl Drop for Listener {
     }
 }
 
-/// Begins to drop entries of `loading` as the database tells of promotions, and goes on until the result is dropped.
+/// Begins to drop entries of the loading service's cache as the database tells of promotions, and goes on until the result is dropped.
 /// Returns once it listens, or at once when the database is away (then it keeps trying).
-pub async fn listen(store: &PromptStore, loading: Arc<PromptLoadingService>) -> Listener {
-    let store = store.clone();
+pub async fn listen(services: &Services) -> Listener {
+    let (loading, activity) = (Arc::clone(&services.loading), Arc::clone(&services.activity));
+    let store = services.management.store().clone();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
         let mut ready = Some(ready);
@@ -56,7 +57,7 @@ pub async fn listen(store: &PromptStore, loading: Arc<PromptLoadingService>) -> 
                     tracing::info!("listening for promotions");
                     ready.take().map(|ready| ready.send(()));
                     pause = RETRY_FIRST;
-                    let gap = follow(&mut listener, &loading).await;
+                    let gap = follow(&mut listener, &loading, &activity).await;
                     // Until it listens again, this node would not hear of a promotion.
                     loading.invalidate_all();
                     tracing::warn!(error = &gap as &dyn std::error::Error, "stopped hearing of promotions");
@@ -84,10 +85,13 @@ async fn connect(store: &PromptStore) -> Result<PgListener, sqlx::Error> {
 }
 
 /// Hands on notifications until the connection is lost, and returns how.
-async fn follow(listener: &mut PgListener, loading: &PromptLoadingService) -> sqlx::Error {
+async fn follow(listener: &mut PgListener, loading: &PromptLoadingService, activity: &Activity) -> sqlx::Error {
     loop {
         match tokio::time::timeout(PROBE_AFTER, listener.try_recv()).await {
-            Ok(Ok(Some(notification))) => apply(&notification, loading).await,
+            Ok(Ok(Some(notification))) => {
+                apply(&notification, loading).await;
+                activity.wake();
+            }
             Ok(Ok(None)) => return sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
             Ok(Err(error)) => return error,
             // Nothing was said for a while. A connection that was cut without a word would stay silent for ever.

@@ -3,7 +3,7 @@
 //! A name is a letter or an underscore, then letters, digits and underscores, 64 at most, all ASCII. Whatever else stands
 //! between braces is text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
@@ -60,49 +60,62 @@ pub fn segments(text: &str) -> Vec<Segment<'_>> {
 
 /// The variable that a text begins with, if it does: its name, and all of it.
 fn variable_at(text: &str) -> Option<(&str, &str)> {
-    /// White space around a name; more of it is a mistake, and looking for the end of it would take time.
-    const MAX_SPACE: usize = 64;
-
+    // White space is read once at most: it follows two braces, or a name after them, and only those ask for it.
     let bytes = text.as_bytes();
     let skip = |from: usize, is_in: fn(u8) -> bool, limit: usize| {
         from + bytes[from..].iter().take(limit).take_while(|&&byte| is_in(byte)).count()
     };
     let is_space = |byte: u8| byte.is_ascii_whitespace();
-    let start = skip(2, is_space, MAX_SPACE);
+    let start = skip(2, is_space, usize::MAX);
     let end = skip(start, |byte| byte.is_ascii_alphanumeric() || byte == b'_', MAX_NAME + 1);
     if !(1..=MAX_NAME).contains(&(end - start)) || bytes[start].is_ascii_digit() {
         return None;
     }
-    let close = skip(end, is_space, MAX_SPACE);
+    let close = skip(end, is_space, usize::MAX);
     bytes[close..].starts_with(b"}}").then(|| (&text[start..end], &text[..close + 2]))
 }
 
 /// The names of the variables, in order of first appearance.
 pub fn variables(text: &str) -> Vec<&str> {
-    let mut known = std::collections::BTreeSet::new();
-    segments(text)
-        .into_iter()
-        .filter_map(|segment| match segment {
+    distinct(&segments(text), &mut BTreeSet::new())
+}
+
+/// The names among the pieces that are not known yet, in order of first appearance.
+fn distinct<'a>(segments: &[Segment<'a>], known: &mut BTreeSet<&'a str>) -> Vec<&'a str> {
+    segments
+        .iter()
+        .filter_map(|segment| match *segment {
             Segment::Variable { name, .. } => known.insert(name).then_some(name),
             Segment::Text(_) => None,
         })
         .collect()
 }
 
+/// How long [`fill`]'s text would be, in bytes.
+pub fn filled_length(text: &str, values: &BTreeMap<String, String>) -> usize {
+    let length = |segment: Segment<'_>| match segment {
+        Segment::Text(text) => text.len(),
+        Segment::Variable { name, raw } => values.get(name).map_or(raw.len(), String::len),
+    };
+    segments(text).into_iter().map(length).fold(0, usize::saturating_add)
+}
+
 /// Puts values in the place of variables. A value is taken as it is: braces in it do not make a variable.
 pub fn fill(text: &str, values: &BTreeMap<String, String>) -> Filled {
+    let segments = segments(text);
     let mut filled = String::with_capacity(text.len());
-    for segment in segments(text) {
-        match segment {
+    for segment in &segments {
+        match *segment {
             Segment::Text(text) => filled.push_str(text),
             Segment::Variable { name, raw } => filled.push_str(values.get(name).map_or(raw, String::as_str)),
         }
     }
-    let names = variables(text);
+    let mut known = BTreeSet::new();
+    let names = distinct(&segments, &mut known);
     Filled {
         text: filled,
         missing: names.iter().filter(|name| !values.contains_key(**name)).map(|&name| name.to_owned()).collect(),
-        unused: values.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect(),
+        unused: values.keys().filter(|name| !known.contains(name.as_str())).cloned().collect(),
     }
 }
 
@@ -118,6 +131,8 @@ mod tests {
         assert_eq!(variables(text), ["a", "b_1", "c", "d"]);
         let long = "x".repeat(64);
         assert_eq!(variables(&format!("{{{{{long}}}}} {{{{{long}x}}}}")), [&long]);
+        let space = " ".repeat(1_000);
+        assert_eq!(variables(&format!("{{{{{space}a{space}}}}}")), ["a"]);
     }
 
     #[test]
@@ -146,6 +161,25 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(joined, text);
+        }
+
+        #[test]
+        fn a_value_is_never_scanned(text in "[{} ab]{0,60}", value in "[{}ab]{0,12}") {
+            let filled = fill(&text, &BTreeMap::from([("a".to_owned(), value.clone())])).text;
+            let expected: String = segments(&text)
+                .into_iter()
+                .map(|segment| match segment {
+                    Segment::Variable { name: "a", .. } => value.as_str(),
+                    Segment::Text(text) | Segment::Variable { raw: text, .. } => text,
+                })
+                .collect();
+            prop_assert_eq!(filled, expected);
+        }
+
+        #[test]
+        fn the_length_is_told_in_advance(text in "[{} a-c]{0,60}", value in "[a-cé{}]{0,9}") {
+            let values = BTreeMap::from([("a".to_owned(), value)]);
+            prop_assert_eq!(filled_length(&text, &values), fill(&text, &values).text.len());
         }
 
         #[test]

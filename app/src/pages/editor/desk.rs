@@ -101,6 +101,11 @@ impl Parts {
         });
     }
 
+    /// A field of the form.
+    fn field(self, selector: &str) -> Option<web_sys::HtmlInputElement> {
+        self.form.get_untracked()?.query_selector(selector).ok()??.dyn_into().ok()
+    }
+
     fn value(input: NodeRef<Input>) -> String {
         input.get_untracked().map(|input| input.value()).unwrap_or_default()
     }
@@ -125,6 +130,7 @@ pub fn Desk(
     // What was sent and refused was never saved.
     let is_dirty = RwSignal::new(problem.is_some() || conflict.is_some() || panel.is_some());
     let is_kept = RwSignal::new(true);
+    let is_sent = StoredValue::new(false);
     let is_ready = RwSignal::new(false);
     let found = RwSignal::new(None::<Draft>);
     let values = RwSignal::new(
@@ -141,7 +147,7 @@ pub fn Desk(
     let panel = RwSignal::new(panel.map(Ok::<_, AppError>));
     let base = StoredValue::new(form.base.clone());
     // Known once the page is there.
-    let original = StoredValue::new(String::new());
+    let original = StoredValue::new((String::new(), String::new()));
 
     let show = move |what: Shown| {
         shown.set(what);
@@ -172,12 +178,15 @@ pub fn Desk(
         let text = parts.current();
         counts.set(Counts::of(&text));
         names.set(names_of(&text));
-        let is_changed = original.with_value(|original| *original != plain(&text));
+        let notes = parts.notes.get_untracked().map(|notes| notes.value()).unwrap_or_default();
+        let is_changed = original.with_value(|(before, noted)| *before != plain(&text) || *noted != notes);
         if is_changed || is_dirty.get_untracked() {
             is_dirty.set(true);
             let draft = Draft {
                 text,
-                notes: parts.notes.get_untracked().map(|notes| notes.value()).unwrap_or_default(),
+                notes,
+                author: parts.field("[name=author]").map(|author| author.value()).unwrap_or_default(),
+                bump: parts.field("[name=bump]:checked").map(|bump| bump.value()).unwrap_or_default(),
                 base: Parts::value(parts.base),
                 seen_active: Parts::value(parts.seen_active),
                 seen_newest: Parts::value(parts.seen_newest),
@@ -206,7 +215,8 @@ pub fn Desk(
     let known = variables.clone();
     Effect::new(move || {
         let agent = agent.get_value();
-        original.set_value(parts.text.get_untracked().map(|area| plain(&area.value())).unwrap_or_default());
+        let value = |area: NodeRef<Textarea>| area.get_untracked().map(|area| plain(&area.value())).unwrap_or_default();
+        original.set_value((value(parts.text), value(parts.notes)));
         if values.with_untracked(BTreeMap::is_empty) {
             values.set(remembered_values(&agent));
         }
@@ -215,7 +225,11 @@ pub fn Desk(
             let here = parts.current();
             found.set(Draft::find(&agent).filter(|draft| plain(&draft.text) != plain(&here) && !draft.text.is_empty()));
         }
-        guard(is_dirty);
+        guard(is_dirty, move || {
+            if !is_sent.get_value() {
+                look();
+            }
+        });
         let known = known.clone();
         spawn_local(async move {
             let Some(monaco) = monaco::load().await else { return };
@@ -248,6 +262,13 @@ pub fn Desk(
         }
         if let Some(notes) = parts.notes.get_untracked() {
             notes.set_value(&draft.notes);
+        }
+        if let Some(author) = parts.field("[name=author]").filter(|_| !draft.author.is_empty()) {
+            author.set_value(&draft.author);
+        }
+        // One of three words; a draft of another page holds no other.
+        if let Some(bump) = parts.field(&format!("[name=bump][value=\"{}\"]", draft.bump.replace('"', ""))) {
+            bump.set_checked(true);
         }
         base.set_value(draft.base.clone());
         parts.replace(&draft.text);
@@ -347,13 +368,28 @@ pub fn Desk(
             {bumps}
             <label class="field" class:wrong=is_notes_wrong>
                 <span>"What changes, and why"</span>
-                <textarea name="notes" rows="4" maxlength="2000" node_ref=parts.notes inner_html=escaped(&form.notes)></textarea>
-                {notes_problem.map(|message| view! { <span class="problem small" role="alert">{message}</span> })}
+                <textarea
+                    name="notes"
+                    rows="4"
+                    maxlength="2000"
+                    aria-invalid=is_notes_wrong.then_some("true")
+                    aria-describedby=is_notes_wrong.then_some("notes-problem")
+                    node_ref=parts.notes
+                    on:input=move |_| on_change()
+                    inner_html=escaped(&form.notes)></textarea>
+                {notes_problem.map(|message| view! { <span class="problem small" role="alert" id="notes-problem">{message}</span> })}
             </label>
             <label class="field" class:wrong=is_author_wrong>
                 <span>"Your name"</span>
-                <input name="author" maxlength="100" autocomplete="name" value=form.author.clone() />
-                {author_problem.map(|message| view! { <span class="problem small" role="alert">{message}</span> })}
+                <input
+                    name="author"
+                    maxlength="100"
+                    autocomplete="name"
+                    value=form.author.clone()
+                    aria-invalid=is_author_wrong.then_some("true")
+                    aria-describedby=is_author_wrong.then_some("author-problem")
+                />
+                {author_problem.map(|message| view! { <span class="problem small" role="alert" id="author-problem">{message}</span> })}
             </label>
             <p class="buttons">
                 <button type="submit" name="intent" value="save" class="primary">"Save as new version"</button>
@@ -390,6 +426,7 @@ pub fn Desk(
             on:submit=move |_| {
                 parts.hand_over();
                 look();
+                is_sent.set_value(true);
                 is_dirty.set(false);
             }
         >
@@ -474,8 +511,10 @@ fn escaped(text: &str) -> String {
 
 /// As long as something is not saved, leaving asks first. Links of the site are followed as whole pages then, which the browser
 /// asks about; a change of the page from within would not be noticed.
-fn guard(is_dirty: RwSignal<bool>) {
+fn guard(is_dirty: RwSignal<bool>, keep: impl Fn() + 'static) {
     let leaving = window_event_listener(ev::beforeunload, move |event| {
+        // What was written in the last moment is kept as well.
+        keep();
         if is_dirty.get_untracked() {
             event.prevent_default();
         }

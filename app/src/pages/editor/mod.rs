@@ -58,7 +58,16 @@ pub fn PromptEditor(
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(page) => view! { <Page page is_new=agent.get_untracked().is_empty() /> }.into_any(),
-                    Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                    Err(error) => {
+                        let (agent, from) = (agent.get_untracked(), from.get_untracked());
+                        let is_version = error.code != "unknown_agent" && error.code != "invalid_agent_type";
+                        view! {
+                            <ErrorNotice error />
+                            {(is_version && !agent.is_empty() && !from.is_empty())
+                                .then(|| view! { <EditFrom base=from versions=Vec::new() /> })}
+                        }
+                            .into_any()
+                    }
                 }
             })}
         </Suspense>
@@ -74,27 +83,30 @@ fn Page(page: EditPage, is_new: bool) -> impl IntoView {
             <p class="notice danger" role="alert">{problem.message}</p>
         }
     });
-    let from = (!is_new).then(|| {
-        let base = page.form.base.clone();
-        let options =
-            page.versions.iter().map(|version| view! { <option value=version.clone()></option> }).collect_view();
-        view! {
-            <form class="filters edit-from" method="get" aria-label="Choose the version to start from">
-                <label class="field">
-                    <span>"Edit from"</span>
-                    <input name="from" value=base list="versions" class="version" required=true spellcheck="false" />
-                </label>
-                <datalist id="versions">{options}</datalist>
-                <button type="submit">"Start from it"</button>
-            </form>
-        }
-    });
+    let from = (!is_new).then(|| view! { <EditFrom base=page.form.base.clone() versions=page.versions.clone() /> });
     let text = page.form.text.clone();
     view! {
         {conflict}
         {problem}
         {from}
         <Desk page=page.slim() text=InPage(text) is_new />
+    }
+    .into_any()
+}
+
+/// The form that chooses the version to start from.
+#[component]
+fn EditFrom(base: String, versions: Vec<String>) -> impl IntoView {
+    let options = versions.into_iter().map(|version| view! { <option value=version></option> }).collect_view();
+    view! {
+        <form class="filters edit-from" method="get" aria-label="Choose the version to start from">
+            <label class="field">
+                <span>"Edit from"</span>
+                <input name="from" value=base list="versions" class="version" required=true spellcheck="false" />
+            </label>
+            <datalist id="versions">{options}</datalist>
+            <button type="submit">"Start from it"</button>
+        </form>
     }
     .into_any()
 }

@@ -1,8 +1,6 @@
 //! Reading a history: filtered, sorted, in pages.
 
-use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Postgres, QueryBuilder};
-use uuid::Uuid;
 
 use super::{
     PromptStore,
@@ -10,23 +8,14 @@ use super::{
     rows::{EventRow, VersionRow, stored_count, stored_version},
 };
 use crate::{
-    Activation, AgentType, Event, History, HistoryOrder, HistoryQuery, HistoryRow, PromptVersion, Version,
-    VersionStatus, VersioningError,
+    Activation, AgentType, Event, History, HistoryOrder, HistoryQuery, HistoryRow, Version, VersionStatus,
+    VersioningError,
 };
 
 #[derive(FromRow)]
 struct Row {
-    id: Uuid,
-    agent_type: String,
-    version: String,
-    active_version: Option<String>,
-    created_at: DateTime<Utc>,
-    created_by: Option<String>,
-    notes: Option<String>,
-    activated_at: Option<DateTime<Utc>>,
-    sha256: String,
-    char_count: i32,
-    line_count: i32,
+    #[sqlx(flatten)]
+    version: VersionRow,
     previous_char_count: Option<i32>,
 }
 
@@ -36,19 +25,7 @@ impl TryFrom<Row> for HistoryRow {
     fn try_from(row: Row) -> Result<Self, VersioningError> {
         Ok(Self {
             previous_char_count: row.previous_char_count.map(stored_count).transpose()?,
-            version: PromptVersion::try_from(VersionRow {
-                id: row.id,
-                agent_type: row.agent_type,
-                version: row.version,
-                active_version: row.active_version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                notes: row.notes,
-                activated_at: row.activated_at,
-                sha256: row.sha256,
-                char_count: row.char_count,
-                line_count: row.line_count,
-            })?,
+            version: row.version.try_into()?,
         })
     }
 }
@@ -263,7 +240,8 @@ fn push_conditions(builder: &mut QueryBuilder<Postgres>, query: &HistoryQuery) {
 /// A pattern of LIKE for texts that contain this one, letter by letter.
 fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.chars() {
+    // No text holds a NUL, and PostgreSQL would not even read the question.
+    for c in text.chars().filter(|c| *c != '\0') {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

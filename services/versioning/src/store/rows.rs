@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{AgentType, Event, EventKind, PromptContent, PromptVersion, Version, VersionStatus, VersioningError};
 
 /// A row of `prompts` without its text.
+#[derive(sqlx::FromRow)]
 pub(super) struct VersionRow {
     pub id: Uuid,
     pub agent_type: String,

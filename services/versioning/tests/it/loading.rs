@@ -107,7 +107,7 @@ async fn a_promotion_is_served_by_the_same_node_at_once(pool: PgPool) {
 async fn every_node_hears_of_promotions_and_cleared_caches(pool: PgPool) {
     let writer = services(&pool);
     let node = services(&pool);
-    let _listener = listen(&PromptStore::new(pool.clone()), node.loading.clone()).await;
+    let _listener = listen(&node).await;
     live(&writer.management, "writer", "1.0.0").await;
     assert_eq!(loaded(&node, "writer").await, "1.0.0");
     live(&writer.management, "writer", "1.1.0").await;
@@ -122,7 +122,7 @@ async fn every_node_hears_of_promotions_and_cleared_caches(pool: PgPool) {
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn by_hand_or_not_a_promotion_is_heard_of(pool: PgPool) {
     let node = services(&pool);
-    let _listener = listen(&PromptStore::new(pool.clone()), node.loading.clone()).await;
+    let _listener = listen(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     draft(&node.management, "writer", "1.1.0").await;
     assert_eq!(loaded(&node, "writer").await, "1.0.0");
@@ -173,7 +173,7 @@ async fn nobody_is_served_an_older_version_after_a_newer_one(_: PgPoolOptions, o
     let pool = wide_pool(options, 20).await;
     let writer = services(&pool);
     let node = services(&pool);
-    let _listener = listen(&PromptStore::new(pool.clone()), node.loading.clone()).await;
+    let _listener = listen(&node).await;
     live(&writer.management, "writer", "1.0.0").await;
     let is_over = AtomicBool::new(false);
     let read = async |services: &Services| {

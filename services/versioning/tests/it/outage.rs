@@ -48,7 +48,7 @@ async fn without_the_database_the_last_known_prompt_is_served_and_marked(_: PgPo
         .unwrap();
     let settings = LoadingSettings { retry_after_failure: Duration::from_millis(20), ..LoadingSettings::default() };
     let node = Services::new(PromptStore::new(pool.clone()), settings);
-    let _listener = listen(&PromptStore::new(pool.clone()), node.loading.clone()).await;
+    let _listener = listen(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     live(&node.management, "unread", "1.0.0").await;
     let load = async |name: &str| node.loading.get_active_prompt(&agent(name)).await;
@@ -84,7 +84,7 @@ async fn without_the_database_the_last_known_prompt_is_served_and_marked(_: PgPo
 async fn a_promotion_during_a_gap_is_not_missed(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = PgPoolOptions::new().max_connections(5).connect_with(options.clone()).await.unwrap();
     let node = services(&pool);
-    let _listener = listen(&PromptStore::new(pool.clone()), node.loading.clone()).await;
+    let _listener = listen(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     let version =
         async || node.loading.get_active_prompt(&agent("writer")).await.unwrap().content().version.version.to_string();
