@@ -1,6 +1,8 @@
-// What every test has: a page whose console must stay empty, and an audit of its accessibility.
+// What every test has: pages whose console must stay empty and which have no violation of accessibility, and a registry to
+// make agents in.
 import { AxeBuilder } from "@axe-core/playwright";
-import { expect, test as base } from "@playwright/test";
+import { expect, test as base, type Page } from "@playwright/test";
+import { Registry } from "./registry.js";
 
 type Options = {
   /** What the console may say in this test, and why is said where it is set. */
@@ -8,30 +10,80 @@ type Options = {
 };
 
 type Fixtures = {
-  /** Fails unless the page has no violation of WCAG 2.2 AA. */
+  /** The registry as programs reach it. */
+  registry: Registry;
+  /** Fails unless the page has no violation of WCAG 2.2 AA in the theme that it is in. For the middle of a journey: its end is
+   * audited without being asked. */
   audit: () => Promise<void>;
+  /** The same in the light and in the dark theme. */
+  auditThemes: () => Promise<void>;
+  /** A page in the browser of somebody else. */
+  otherPage: Page;
 };
+
+/** Writes down what the console of a page says, and what does not arrive. */
+function listen(page: Page): string[] {
+  const said: string[] = [];
+  page.on("console", (message) => {
+    if (["warning", "error"].includes(message.type())) said.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => said.push(`exception: ${error.message}`));
+  page.on("requestfailed", (request) => {
+    const reason = request.failure()?.errorText ?? "";
+    // Whoever leaves a page breaks off what it still asks for, such as the stream of events.
+    if (reason !== "net::ERR_ABORTED") said.push(`failed: ${request.url()} ${reason}`);
+  });
+  return said;
+}
+
+async function violations(page: Page): Promise<string[]> {
+  // A colour on its way from one theme to the other is neither.
+  await page.waitForFunction(() => document.getAnimations().every((animation) => !(animation instanceof CSSTransition)));
+  const result = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+    .analyze();
+  return result.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.any[0]?.message ?? ""}`));
+}
+
+/** Whether a page of the site is shown, and not a text or a file that it leads to. */
+async function isOurs(page: Page): Promise<boolean> {
+  return !page.isClosed() && (await page.locator("main#main").count()) > 0;
+}
 
 export const test = base.extend<Options & Fixtures>({
   expectedInConsole: [[], { option: true }],
 
-  page: async ({ page, expectedInConsole }, use) => {
-    const said: string[] = [];
-    page.on("console", (message) => {
-      if (["warning", "error"].includes(message.type())) said.push(`${message.type()}: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => said.push(`exception: ${error.message}`));
-    page.on("requestfailed", (request) => said.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+  registry: async ({ request }, use, info) => use(new Registry(request, info.parallelIndex)),
+
+  page: async ({ page, expectedInConsole, javaScriptEnabled }, use, info) => {
+    const said = listen(page);
     await use(page);
+    // The audit is a script that never ends in a page without scripts; there it is left out.
+    if (javaScriptEnabled !== false && info.status === info.expectedStatus && (await isOurs(page))) {
+      expect(await violations(page), `the audit of ${page.url()} at the end`).toEqual([]);
+    }
+    expect(said.filter((text) => !expectedInConsole.some((known) => known.test(text)))).toEqual([]);
+  },
+
+  otherPage: async ({ browser, expectedInConsole }, use) => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const said = listen(page);
+    await use(page);
+    await context.close();
     expect(said.filter((text) => !expectedInConsole.some((known) => known.test(text)))).toEqual([]);
   },
 
   audit: async ({ page }, use) => {
+    await use(async () => expect(await violations(page), `the audit of ${page.url()}`).toEqual([]));
+  },
+
+  auditThemes: async ({ page }, use) => {
     await use(async () => {
-      const result = await new AxeBuilder({ page })
-        .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
-        .analyze();
-      expect(result.violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html)}`)).toEqual([]);
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await violations(page), `the audit of ${page.url()}, ${colorScheme}`).toEqual([]);
+      }
     });
   },
 });

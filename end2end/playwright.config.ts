@@ -6,6 +6,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
+  // A journey audits each page that it comes through, in both themes, and on a busy machine an audit takes seconds.
+  timeout: 120_000,
   workers: 2,
   reporter: "list",
   use: {

@@ -1,5 +1,6 @@
 // The first page, as a person uses it.
 import type { Locator, Page } from "@playwright/test";
+import { hydrated } from "./hydrated.js";
 
 export class OverviewPage {
   readonly heading: Locator;
@@ -23,7 +24,7 @@ export class OverviewPage {
   }
 
   async hydrated(): Promise<void> {
-    await this.page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+    await hydrated(this.page);
   }
 
   /** What reaches beyond the place that it stands in: the page beyond the window, the table or a version beyond its section. */

@@ -1,0 +1,96 @@
+// Where prompts are written.
+import type { Locator, Page } from "@playwright/test";
+import { hydrated } from "./hydrated.js";
+
+export class EditorPage {
+  /** The text in Monaco. */
+  readonly text: Locator;
+  /** The text in the page's own text area: what there is without scripts. */
+  readonly area: Locator;
+  readonly textProblem: Locator;
+  readonly size: Locator;
+  readonly panel: Locator;
+  readonly notes: Locator;
+  readonly author: Locator;
+  readonly agentType: Locator;
+  readonly save: Locator;
+  readonly saveAndPromote: Locator;
+  readonly conflict: Locator;
+  readonly draft: Locator;
+  readonly kept: Locator;
+
+  constructor(readonly page: Page) {
+    this.text = page.getByRole("textbox", { name: /^Prompt\. / });
+    this.area = page.getByRole("textbox", { name: "Prompt", exact: true });
+    this.textProblem = page.locator("#text-problem");
+    this.size = page.getByLabel("Size of the text");
+    this.panel = page.locator(".panel");
+    this.notes = page.getByLabel("What changes, and why");
+    this.author = page.getByLabel("Your name");
+    this.agentType = page.getByLabel("Agent type");
+    this.save = page.getByRole("button", { name: "Save as new version" });
+    this.saveAndPromote = page.getByRole("button", { name: "Save and promote" });
+    this.conflict = page.getByRole("alert").filter({ has: page.getByRole("heading", { name: / wrote / }) });
+    this.draft = page.getByRole("status").filter({ hasText: "did not save it" });
+    this.kept = page.getByRole("status").filter({ hasText: /this browser keeps|Nothing is written/ });
+  }
+
+  /** Opens the editor of an agent; without one, that of a new agent. */
+  async open(agentType?: string, from = ""): Promise<void> {
+    await this.page.goto(agentType ? `/agents/${agentType}/edit${from && `?from=${from}`}` : "/new");
+    await this.ready();
+  }
+
+  /** Waits until Monaco has taken the text area's place. */
+  async ready(): Promise<void> {
+    await hydrated(this.page);
+    await this.text.waitFor({ state: "attached" });
+  }
+
+  /** Writes below the last line. */
+  async append(text: string): Promise<void> {
+    await this.text.focus();
+    await this.page.keyboard.press("Control+End");
+    await this.page.keyboard.type(text);
+  }
+
+  /** Writes another text over all of it. */
+  async replace(text: string): Promise<void> {
+    await this.text.focus();
+    await this.page.keyboard.press("Control+A");
+    await this.page.keyboard.insertText(text);
+  }
+
+  /** Writes another text over one line, counted from 1. */
+  async replaceLine(line: number, text: string): Promise<void> {
+    await this.text.focus();
+    await this.page.keyboard.press("Control+Home");
+    for (let below = 1; below < line; below += 1) await this.page.keyboard.press("ArrowDown");
+    await this.page.keyboard.press("Home");
+    await this.page.keyboard.press("Shift+End");
+    await this.page.keyboard.insertText(text);
+  }
+
+  /** The lines that Monaco shows, from the top. */
+  async lines(): Promise<string[]> {
+    return this.page.locator(".monaco .view-line").evaluateAll((lines) =>
+      lines
+        .toSorted((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)
+        .map((line) => (line.textContent ?? "").replaceAll("\u00a0", " ")),
+    );
+  }
+
+  /** Write, Preview or Changes. */
+  tab(name: string): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  bump(name: "Patch" | "Minor" | "Major"): Locator {
+    return this.page.getByRole("radio", { name: new RegExp(`^${name}`) });
+  }
+
+  /** The field for the value of a variable in the preview. */
+  value(name: string): Locator {
+    return this.panel.locator(`input[name="value.${name}"]`);
+  }
+}

@@ -1,0 +1,90 @@
+// Pages that stay open follow what happens elsewhere by themselves.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.js";
+import { AgentHeader } from "../pages/agent-header.js";
+import { HistoryPage } from "../pages/history.js";
+import { OverviewPage } from "../pages/overview.js";
+import { VersionPage } from "../pages/version.js";
+
+// How soon they do is no matter for a test on a busy machine: that they do, without anybody touching them, is.
+const SOON = { timeout: 15_000 };
+
+/** Writes down every toast: the next one of another agent may take its place at once. */
+async function collectToasts(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const said: string[] = [];
+    Object.assign(window, { said });
+    const look = () => said.push(document.querySelector(".toast")?.textContent ?? "");
+    const place = document.querySelector(".toasts");
+    if (place) new MutationObserver(look).observe(place, { childList: true, subtree: true, characterData: true });
+  });
+  return () => page.evaluate(() => (window as unknown as { said: string[] }).said);
+}
+
+test("a promotion is seen in row, header and list, with a toast", async ({ page, otherPage, registry, auditThemes }) => {
+  const agent = await registry.agent("Be brief.\n");
+  await registry.create(agent, "1.1.0", "Be brief and kind.\n");
+  const [history, overview] = [new HistoryPage(page), new OverviewPage(otherPage)];
+  const header = new AgentHeader(page);
+  await history.open(agent);
+  await overview.open();
+  await expect(history.status("1.1.0")).toContainText("draft");
+  const toasts = await collectToasts(page);
+
+  await registry.promote(agent, "1.1.0", "grace");
+  await Promise.all([
+    expect(history.status("1.1.0")).toContainText("active", SOON),
+    expect(history.status("1.0.0")).toContainText("superseded", SOON),
+    expect(header.header).toContainText("1.1.0", SOON),
+    expect(header.inRail(agent)).toContainText("1.1.0", SOON),
+    expect(history.timeLine.first()).toContainText("1.1.0", SOON),
+    expect(overview.row(agent)).toContainText("1.1.0", SOON),
+    expect.poll(toasts, SOON).toContain(`${agent} 1.1.0 went live by grace`),
+  ]);
+  await auditThemes();
+});
+
+test("a new draft is seen", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const history = new HistoryPage(page);
+  const header = new AgentHeader(page);
+  await history.open(agent);
+  await expect(header.header).not.toContainText("draft");
+  const toasts = await collectToasts(page);
+  await registry.create(agent, "1.1.0", "Be brief and kind.\n", { created_by: "grace" });
+  await Promise.all([
+    expect(history.status("1.1.0")).toContainText("draft", SOON),
+    expect(header.header).toContainText("1 draft", SOON),
+    expect(header.inRail(agent)).toContainText("drafts wait", SOON),
+    expect.poll(toasts, SOON).toContain(`${agent} 1.1.0 was saved by grace`),
+  ]);
+  await auditThemes();
+});
+
+test("the page of a version follows", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  await registry.create(agent, "1.1.0", "Be brief and kind.\n");
+  const version = new VersionPage(page);
+  await version.open(agent, "1.1.0");
+  await expect(version.title).toContainText("draft");
+  await registry.promote(agent, "1.1.0");
+  await expect(version.title).toContainText("active", SOON);
+  await expect(version.promote).toBeHidden(SOON);
+  await expect(version.text).toHaveText("Be brief and kind.\n");
+});
+
+test("what somebody is about to do is left as it is", async ({ page, registry }) => {
+  const agent = await registry.agent("One.\n");
+  await registry.create(agent, "1.1.0", "Two.\n");
+  await registry.create(agent, "1.2.0", "Three.\n");
+  const history = new HistoryPage(page);
+  await history.open(agent);
+  await history.pick("1.0.0", "base").check();
+  await history.pick("1.1.0", "head").check();
+  await history.promote("1.1.0").focus();
+  await registry.create(agent, "1.3.0", "Four.\n");
+  await expect(history.row("1.3.0")).toBeVisible(SOON);
+  await expect(history.pick("1.0.0", "base")).toBeChecked();
+  await expect(history.pick("1.1.0", "head")).toBeChecked();
+  await expect(history.promote("1.1.0")).toBeFocused();
+});

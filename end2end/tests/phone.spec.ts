@@ -1,0 +1,135 @@
+// On a phone every page fits, and everything can be reached.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.js";
+import { ComparisonPage } from "../pages/comparison.js";
+import { EditorPage } from "../pages/editor.js";
+import { HistoryPage } from "../pages/history.js";
+import { OverviewPage } from "../pages/overview.js";
+import { PromotionDialog } from "../pages/promotion.js";
+import { VersionPage } from "../pages/version.js";
+
+test.use({ viewport: { width: 360, height: 740 } });
+
+const LONG = `${"A long line of a prompt that goes on and on. ".repeat(6)}${"unbroken".repeat(20)}`;
+
+/** What is wider than the window, and controls that reach beyond it where nothing scrolls. */
+async function beyond(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.documentElement;
+    const found = root.scrollWidth > window.innerWidth ? [`the page: ${root.scrollWidth}`] : [];
+    const scrolls = (element: Element | null): boolean =>
+      element !== null && (["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+    for (const control of document.querySelectorAll("a, button, input, select, textarea, summary, label")) {
+      const { left, right, width, height } = control.getBoundingClientRect();
+      const isSeen = width > 1 && height > 1 && getComputedStyle(control).visibility !== "hidden" && !control.closest(".skip-link, .monaco, .visually-hidden");
+      if (isSeen && (left < -1 || right > window.innerWidth + 1) && !scrolls(control.parentElement)) {
+        found.push(`${control.outerHTML.slice(0, 120)}: ${Math.round(left)} to ${Math.round(right)}`);
+      }
+    }
+    return found;
+  });
+}
+
+test("the overview and its search", async ({ page, registry, auditThemes }) => {
+  const word = registry.word();
+  const agent = await registry.agent(`${LONG} ${word}\n`, { notes: LONG });
+  const overview = new OverviewPage(page);
+  await overview.open();
+  expect(await beyond(page)).toEqual([]);
+  await expect(overview.row(agent).getByRole("link", { name: `Edit ${agent}` })).toBeVisible();
+  await page.goto(`/?q=${word}`);
+  await expect(page.getByRole("region", { name: /1 place for/ })).toBeVisible();
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+});
+
+test("the history, of one agent and of all", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent(`${LONG}\n`, { notes: LONG, created_by: "christopher@a-long-name.example" });
+  await registry.create(agent, "12.104.1033", "Be brief.\n", { notes: "unbroken".repeat(30) });
+  const history = new HistoryPage(page);
+  await history.open(agent);
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+  await history.pick("1.0.0", "base").check();
+  await history.pick("12.104.1033", "head").check();
+  await expect(history.compare).toBeVisible();
+  await history.promote("12.104.1033").click();
+  const promotion = new PromotionDialog(page);
+  await expect(promotion.confirm).toBeInViewport();
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+  await promotion.agree();
+  expect((await registry.active(agent)).version).toBe("12.104.1033");
+  await history.open(undefined, `?agent=${agent}`);
+  await expect(history.filters.getByLabel("Agent")).toHaveValue(agent);
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+});
+
+test("a version", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent(`${LONG}\n{{${"name".repeat(12)}}}\n`, { notes: LONG });
+  await registry.create(agent, "1.1.0", "Be brief.\n");
+  const version = new VersionPage(page);
+  await version.open(agent, "1.0.0");
+  await expect(version.text).toBeVisible();
+  await expect(version.raw).toBeVisible();
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+});
+
+test("a comparison, in both views", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent(`${LONG}\nBe brief.\n`);
+  await registry.create(agent, "1.1.0", `${LONG} Changed.\nBe brief.\n`);
+  const comparison = new ComparisonPage(page);
+  for (const view of ["", "&view=unified"]) {
+    await comparison.open(agent, "1.0.0", "1.1.0", view);
+    await expect(comparison.table).toBeVisible();
+    expect(await beyond(page), view).toEqual([]);
+    await expect(page.getByRole("link", { name: "Promote 1.1.0" })).toBeVisible();
+    await auditThemes();
+  }
+});
+
+test("the editor, its preview and its changes", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent(`${LONG}\n\n| a | b |\n|---|---|\n| ${"c".repeat(80)} | {{name}} |\n`);
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  expect(await beyond(page)).toEqual([]);
+  await editor.append("More.");
+  for (const [tab, shown] of [["Preview", "article"], ["Changes", ".diff"], ["Write", ".panel"]] as const) {
+    await editor.tab(tab).click();
+    await expect(page.locator(shown).first()).toBeAttached();
+    expect(await beyond(page), tab).toEqual([]);
+    await auditThemes();
+  }
+  await editor.save.click();
+  await new VersionPage(page).saved(agent, "1.0.1");
+});
+
+test.describe("two writers", () => {
+  // The browser reports the status of the page that says what stands in the way.
+  test.use({ expectedInConsole: [/status of 409/] });
+
+  test("a conflict", async ({ page, registry, auditThemes }) => {
+    const agent = await registry.agent(`${LONG}\n`);
+    const editor = new EditorPage(page);
+    await editor.open(agent);
+    await editor.append("Mine.");
+    await registry.release(agent, "1.0.1", `${LONG}\nTheirs.`);
+    await editor.save.click();
+    await expect(editor.conflict).toBeVisible();
+    await editor.ready();
+    await editor.conflict.getByText("Their change, 1.0.1").click();
+    await editor.conflict.getByText("Your change").click();
+    expect(await beyond(page)).toEqual([]);
+    await auditThemes();
+  });
+});
+
+test("a new agent", async ({ page, auditThemes }) => {
+  const editor = new EditorPage(page);
+  await editor.open();
+  expect(await beyond(page)).toEqual([]);
+  await expect(editor.agentType).toBeVisible();
+  await auditThemes();
+});
