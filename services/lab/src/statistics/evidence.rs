@@ -1,0 +1,135 @@
+//! What one metric says: the test and the estimate that fit it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Confidence, Differences, Estimate, NoiseFloor, PairedPasses, Votes, bootstrap, mcnemar::wilson, normal_quantile,
+    permutation, power, wilcoxon,
+};
+
+/// Which values of a metric are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// Larger ones: pass rate, score, votes.
+    Higher,
+    /// Smaller ones: latency, tokens, cost.
+    Lower,
+}
+
+/// What was settled before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The confidence of every interval; what it leaves is the level that all deciding metrics share.
+    pub confidence: Confidence,
+    /// How many metrics decide, the primary one among them; at least 1.
+    pub deciding_metrics: u32,
+    /// Where resampling begins, so that it can be repeated.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// The level at which a single metric is sure to count, whatever the others say: the first step of Holm's method.
+    pub fn alpha_each(self) -> f64 {
+        self.confidence.alpha() / f64::from(self.deciding_metrics.max(1))
+    }
+}
+
+/// What one metric says of A and B.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The metric's name.
+    pub metric: String,
+    /// Which values are better.
+    pub better: Better,
+    /// How many cases (of votes: decided votes) there are.
+    pub cases: u64,
+    /// B minus A, in the metric's units, with its interval at the plan's confidence.
+    pub difference: Estimate,
+    /// The two-sided p-value of this metric alone.
+    pub p_value: f64,
+    /// The smallest difference, in the metric's units, that as many cases can tell; none when they can tell none.
+    pub detectable: Option<f64>,
+    /// What the metric differs by without a cause; none without an A/A run.
+    pub noise_floor: Option<NoiseFloor>,
+}
+
+impl Evidence {
+    /// Of a metric that each case passes or fails once: exact McNemar test and Newcombe's interval. Higher is better;
+    /// the unit is a share of the cases.
+    pub fn of_passes(metric: impl Into<String>, passes: PairedPasses, plan: Plan) -> Self {
+        let cases = passes.cases();
+        // Few discordant cases may be so few by chance. A promise of what can be told rests on the upper end of what
+        // their share may be, as sure as the promise itself.
+        let churn = wilson(passes.discordant() as f64, cases as f64, normal_quantile(power::POWER)).upper;
+        Self {
+            metric: metric.into(),
+            better: Better::Higher,
+            cases,
+            difference: passes.difference(plan.confidence),
+            p_value: passes.p_value(),
+            detectable: power::detectable_pass_difference(cases, churn, plan.alpha_each()),
+            noise_floor: None,
+        }
+    }
+
+    /// Of a score, or of a mean over the repeats of a case (of pass or fail too): permutation test and BCa interval.
+    /// Higher is better; `range` is the largest possible difference, if there is one, such as 1 for scores from 0 to 1.
+    pub fn of_scores(metric: impl Into<String>, differences: &Differences, range: Option<f64>, plan: Plan) -> Self {
+        let difference = bootstrap::mean_difference(differences, range, plan.confidence, plan.seed);
+        let p_value = permutation::p_value(differences, plan.seed);
+        let mut evidence = Self::of_differences(metric.into(), Better::Higher, differences, difference, p_value, plan);
+        if evidence.detectable.is_some()
+            && let Some(detectable) = power::detectable_mean_difference(differences, plan.alpha_each())
+        {
+            evidence.detectable = Some(detectable);
+        }
+        evidence
+    }
+
+    /// Of a quantity such as latency, tokens or cost: signed-rank test and Hodges–Lehmann interval. Lower is better.
+    pub fn of_quantities(metric: impl Into<String>, differences: &Differences, plan: Plan) -> Self {
+        let difference = wilcoxon::hodges_lehmann(differences, plan.confidence);
+        let p_value = wilcoxon::signed_rank(differences).p_value;
+        Self::of_differences(metric.into(), Better::Lower, differences, difference, p_value, plan)
+    }
+
+    /// Of votes: exact sign test. Higher is better; the unit is a share of the decided votes.
+    pub fn of_votes(metric: impl Into<String>, votes: Votes, plan: Plan) -> Self {
+        let cases = votes.decided();
+        Self {
+            metric: metric.into(),
+            better: Better::Higher,
+            cases,
+            difference: votes.preference(plan.confidence),
+            p_value: votes.p_value(),
+            // Decided votes are discordant, all of them.
+            detectable: power::detectable_pass_difference(cases, 1.0, plan.alpha_each()),
+            noise_floor: None,
+        }
+    }
+
+    /// The same with the floor of an A/A run.
+    #[must_use]
+    pub fn with_noise_floor(mut self, floor: NoiseFloor) -> Self {
+        self.noise_floor = Some(floor);
+        self
+    }
+
+    fn of_differences(
+        metric: String,
+        better: Better,
+        differences: &Differences,
+        difference: Estimate,
+        p_value: f64,
+        plan: Plan,
+    ) -> Self {
+        let cases = differences.cases() as u64;
+        let alpha = plan.alpha_each();
+        let detectable = difference
+            .interval
+            .filter(|_| cases >= power::fewest_cases(alpha))
+            .map(|interval| power::detectable_from_interval(interval, plan.confidence, alpha));
+        Self { metric, better, cases, difference, p_value, detectable, noise_floor: None }
+    }
+}

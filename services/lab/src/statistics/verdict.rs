@@ -1,0 +1,183 @@
+//! What may be said of A and B.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Better, Evidence, Plan, holm, power};
+
+/// One of the two versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The first version.
+    A,
+    /// The second version.
+    B,
+}
+
+/// What the experiment allows to say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Outcome {
+    /// B is better.
+    BIsBetter,
+    /// A is better.
+    AIsBetter,
+    /// Whatever difference there is, it is smaller than the margin that matters.
+    Equivalent {
+        /// The margin, in the units of the primary metric.
+        margin: f64,
+    },
+    /// No difference that can be told, and none that can be ruled out.
+    CannotTell {
+        /// Why.
+        doubt: Doubt,
+        /// About how many cases, in total, would settle it; none when nothing hints at a number.
+        cases_needed: Option<u64>,
+    },
+}
+
+/// Why nothing can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Doubt {
+    /// With so few cases no result could have been told.
+    TooFewCases {
+        /// The fewest with which one could.
+        fewest: u64,
+    },
+    /// The difference may be chance.
+    Chance,
+    /// The difference is no larger than that between two runs of the same version.
+    Noise {
+        /// How large that is, in the units of the primary metric.
+        floor: f64,
+    },
+    /// The primary metric favours one version, and other deciding ones the other.
+    MetricsDisagree {
+        /// The names of those others.
+        metrics: Vec<String>,
+    },
+}
+
+/// What one metric says next to the others that decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The p-value among all deciding metrics, after Holm.
+    pub adjusted_p_value: f64,
+    /// Which version is better by this metric; none when it cannot tell.
+    pub favours: Option<Side>,
+    /// The smallest difference, in the metric's units, that as many cases can tell, beyond the noise floor if there is
+    /// one.
+    pub detectable: Option<f64>,
+}
+
+/// The verdict and what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What may be said.
+    pub outcome: Outcome,
+    /// The primary metric, which the outcome is about.
+    pub primary: Finding,
+    /// The other metrics that decide, in the order given.
+    pub others: Vec<Finding>,
+}
+
+/// The verdict by a primary metric and others that decide too, with the margin (in the primary metric's units) below
+/// which a difference does not matter. Metric, margin and plan have to be chosen before the run; what is only looked at
+/// is not given here.
+///
+/// In this order:
+/// 1. *Equivalent* when the interval of the primary metric lies within the margin on both sides, even if the difference
+///    can be told: it was said beforehand not to matter. At a confidence of 95 percent that is two one-sided tests at
+///    2.5 percent each (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+/// 2. *Better* when the adjusted p-value of the primary metric is at most the level, the difference lies outside the
+///    noise floor, and no other deciding metric favours the other version by the same rule.
+/// 3. *Cannot tell* otherwise.
+///
+/// Without a true difference in any metric, a version is named better in at most 5 of 100 experiments at 95 percent.
+pub fn verdict(primary: Evidence, others: Vec<Evidence>, margin: Option<f64>, plan: Plan) -> Verdict {
+    let p_values: Vec<f64> = std::iter::once(&primary).chain(&others).map(|evidence| evidence.p_value).collect();
+    let mut adjusted = holm::adjusted(&p_values).into_iter();
+    let mut next = |evidence| finding(evidence, adjusted.next().unwrap_or(1.0), plan);
+    let primary = next(primary);
+    let others: Vec<Finding> = others.into_iter().map(next).collect();
+    let outcome = outcome(&primary, &others, margin, plan);
+    Verdict { outcome, primary, others }
+}
+
+fn finding(evidence: Evidence, adjusted_p_value: f64, plan: Plan) -> Finding {
+    let difference = evidence.difference.value;
+    let is_noise = evidence.noise_floor.is_some_and(|floor| floor.contains(difference));
+    let is_told = adjusted_p_value <= plan.confidence.alpha() && !is_noise && difference != 0.0;
+    let favours = is_told.then_some(match (evidence.better, difference > 0.0) {
+        (Better::Higher, true) | (Better::Lower, false) => Side::B,
+        (Better::Higher, false) | (Better::Lower, true) => Side::A,
+    });
+    let floor = evidence.noise_floor.map_or(0.0, super::NoiseFloor::value);
+    let detectable =
+        evidence.detectable.map(|detectable| power::detectable_beyond_floor(detectable, floor, plan.alpha_each()));
+    Finding { evidence, adjusted_p_value, favours, detectable }
+}
+
+fn outcome(primary: &Finding, others: &[Finding], margin: Option<f64>, plan: Plan) -> Outcome {
+    let evidence = &primary.evidence;
+    if let Some(margin) = margin
+        && evidence.difference.interval.is_some_and(|interval| interval.is_within(margin))
+    {
+        return Outcome::Equivalent { margin };
+    }
+    let doubt = match primary.favours {
+        Some(side) => {
+            let metrics: Vec<String> = others
+                .iter()
+                .filter(|other| other.favours.is_some_and(|favoured| favoured != side))
+                .map(|other| other.evidence.metric.clone())
+                .collect();
+            if metrics.is_empty() {
+                return if side == Side::B { Outcome::BIsBetter } else { Outcome::AIsBetter };
+            }
+            Doubt::MetricsDisagree { metrics }
+        }
+        None => doubt(primary, plan),
+    };
+    let cases_needed = match doubt {
+        // More cases do not reconcile metrics.
+        Doubt::MetricsDisagree { .. } => None,
+        _ => cases_needed(primary, margin, plan),
+    };
+    Outcome::CannotTell { doubt, cases_needed }
+}
+
+fn doubt(primary: &Finding, plan: Plan) -> Doubt {
+    let evidence = &primary.evidence;
+    let fewest = power::fewest_cases(plan.alpha_each());
+    if evidence.cases < fewest {
+        return Doubt::TooFewCases { fewest };
+    }
+    match evidence.noise_floor {
+        Some(floor)
+            if primary.adjusted_p_value <= plan.confidence.alpha() && floor.contains(evidence.difference.value) =>
+        {
+            Doubt::Noise { floor: floor.value() }
+        }
+        _ => Doubt::Chance,
+    }
+}
+
+/// The number of cases that would tell a difference as large as the margin, or, without one, as large as the observed.
+fn cases_needed(primary: &Finding, margin: Option<f64>, plan: Plan) -> Option<u64> {
+    let evidence = &primary.evidence;
+    let difference = margin.unwrap_or(evidence.difference.value.abs());
+    let fewest = power::fewest_cases(plan.alpha_each());
+    match evidence.detectable {
+        Some(detectable) if difference > 0.0 => {
+            let needed = power::cases_for_difference(evidence.cases, detectable, difference);
+            // As many as there are did not settle it.
+            Some(needed.max(fewest).max(evidence.cases + 1))
+        }
+        Some(_) => None,
+        None => (evidence.cases < fewest).then_some(fewest),
+    }
+}
