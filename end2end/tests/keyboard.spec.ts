@@ -62,6 +62,8 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(new RegExp(`/agents/${agent}/versions/1.0.0`));
 
+  await hydrated(page);
+
   // The focus of the link that was followed is gone with its page; keys work all the same.
   await page.keyboard.press("g");
   await page.keyboard.press("e");
@@ -85,12 +87,14 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   await page.keyboard.press("Control+Enter");
   const version = new VersionPage(page);
   await version.saved(agent, "1.1.0");
+  await hydrated(page);
 
   await page.keyboard.press("g");
   await page.keyboard.press("c");
   await expect(page).toHaveURL(/\/compare$/);
   const comparison = new ComparisonPage(page);
   await expect(comparison.summary).toHaveText("1 line added · 0 removed");
+  await hydrated(page);
   await page.keyboard.press("n");
   await expect(comparison.changes.first()).toBeFocused();
   await expectFocusVisible(page);
@@ -101,6 +105,7 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   await expect(page).toHaveURL(new RegExp(`/agents/${agent}$`));
   const history = new HistoryPage(page);
   await expect(history.row("1.1.0")).toBeVisible();
+  await hydrated(page);
   await page.keyboard.press("j");
   await expect(history.row("1.1.0")).toBeFocused();
   await expectFocusVisible(page);
@@ -113,6 +118,7 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   await page.keyboard.press("Enter");
   const promotion = new PromotionDialog(page);
   await expect(promotion.dialog).toBeVisible();
+  await hydrated(page);
   await expect(promotion.dialog.locator(":focus")).toHaveCount(1);
   await auditThemes();
   await page.keyboard.press("Escape");
@@ -121,6 +127,7 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   expect((await registry.active(agent)).version).toBe("1.0.0");
 
   // Back where the question was asked.
+  await hydrated(page);
   await expect(history.promote("1.1.0")).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(promotion.dialog).toBeVisible();
