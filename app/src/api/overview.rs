@@ -62,7 +62,7 @@ pub struct EventRow {
     pub id: i64,
     /// When.
     pub at: Moment,
-    /// What: `created`, `promoted`, `reissued` or `cache_cleared`.
+    /// What: `created`, `promoted`, `reissued`, `cache_cleared` or `winner_chosen`.
     pub kind: String,
     /// To whom.
     pub agent_type: String,
@@ -74,6 +74,8 @@ pub struct EventRow {
     pub base_version: Option<String>,
     /// What was live before.
     pub previous_active: Option<String>,
+    /// Of a winner: the run in the lab that was decided.
+    pub run: Option<String>,
 }
 
 /// Where a search found its words.
@@ -195,6 +197,7 @@ impl From<versioning::Event> for EventRow {
             actor: event.actor,
             base_version: text(event.base_version),
             previous_active: text(event.previous_active),
+            run: event.details.and_then(|details| Some(details.get("run")?.as_str()?.to_owned())),
         }
     }
 }

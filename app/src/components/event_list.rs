@@ -38,6 +38,7 @@ pub fn EventList(
                         <RelativeTime moment=event.at now />
                         {event.actor.map(|name| format!(" by {name}"))}
                         {detail.map(|detail| format!(" · {detail}"))}
+                        {event.run.map(|run| view! { " · " <a href=format!("/lab/runs/{run}")>"see the run"</a> })}
                     </p>
                 </li>
             }
@@ -58,6 +59,7 @@ fn in_words(event: &EventRow) -> (&'static str, Option<String>, Option<String>) 
         }
         "reissued" => ("was reissued", version, from(&event.base_version)),
         "cache_cleared" => ("had its cache cleared", None, None),
+        "winner_chosen" => ("won a run in the lab", version, None),
         _ => ("was created", version, from(&event.base_version)),
     }
 }

@@ -146,6 +146,8 @@ pub struct Event {
     pub base_version: Option<Version>,
     /// What was live before.
     pub previous_active: Option<Version>,
+    /// What else there is to know: of a winner, the run in the lab and its figures.
+    pub details: Option<serde_json::Value>,
 }
 
 /// What an event is about.
@@ -159,6 +161,8 @@ pub enum EventKind {
     Reissued,
     /// Somebody made every node read the agent's active version anew.
     CacheCleared,
+    /// A run in the lab was decided for a version.
+    WinnerChosen,
 }
 
 impl EventKind {
@@ -169,12 +173,13 @@ impl EventKind {
             Self::Promoted => "promoted",
             Self::Reissued => "reissued",
             Self::CacheCleared => "cache_cleared",
+            Self::WinnerChosen => "winner_chosen",
         }
     }
 
     /// The kind of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Created, Self::Promoted, Self::Reissued, Self::CacheCleared]
+        [Self::Created, Self::Promoted, Self::Reissued, Self::CacheCleared, Self::WinnerChosen]
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }

@@ -147,6 +147,17 @@ impl PerformanceService {
         self.store.add_calls(calls).await
     }
 
+    /// The same in a transaction of the caller's, so that the calls count if and only if it is committed.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn record_in(
+        transaction: &mut sqlx::PgConnection,
+        calls: &[RecordedCall],
+    ) -> Result<u64, VersioningError> {
+        PromptStore::add_calls_in(transaction, calls).await
+    }
+
     /// The figures of a version, per source and model; none when no call was recorded yet.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ pub(crate) struct EventRecord {
     pub actor: Option<String>,
     pub base_version: Option<Version>,
     pub previous_active: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
 }
 
 /// How much was exported or imported.

@@ -139,7 +139,7 @@ impl PromptStore {
     ) -> Result<Vec<Event>, VersioningError> {
         sqlx::query_as!(
             EventRow,
-            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active
+            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active, details
                 from prompt_events where agent_type = $1 and version = $2 order by occurred_at, id",
             agent_type.as_str(),
             version.to_string(),
@@ -155,7 +155,7 @@ impl PromptStore {
     pub(crate) async fn events_after(&self, id: i64, limit: u32) -> Result<Vec<Event>, VersioningError> {
         let mut events = sqlx::query_as!(
             EventRow,
-            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active
+            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active, details
                 from prompt_events where id > $1 order by id desc limit $2",
             id,
             i64::from(limit),

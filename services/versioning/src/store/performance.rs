@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use super::PromptStore;
 use crate::{
@@ -64,13 +65,23 @@ impl Sum {
 impl PromptStore {
     /// Adds calls to their rows in one transaction; how many were added.
     pub(crate) async fn add_calls(&self, calls: &[RecordedCall]) -> Result<u64, VersioningError> {
+        let mut transaction = self.pool.begin().await?;
+        let added = Self::add_calls_in(&mut transaction, calls).await?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    /// Adds calls to their rows in a transaction of the caller's; how many were added.
+    pub(crate) async fn add_calls_in(
+        transaction: &mut PgConnection,
+        calls: &[RecordedCall],
+    ) -> Result<u64, VersioningError> {
         // In the order of the key, so that two batches never wait for each other crosswise.
         let mut sums: BTreeMap<(&str, String, &str, &str), Sum> = BTreeMap::new();
         for call in calls {
             let key = (call.agent_type.as_str(), call.version.to_string(), call.source.as_str(), call.model.as_str());
             sums.entry(key).or_insert_with(Sum::new).add(call);
         }
-        let mut transaction = self.pool.begin().await?;
         let mut added = 0;
         for ((agent_type, version, source, model), sum) in sums {
             let done = sqlx::query!(
@@ -115,7 +126,6 @@ impl PromptStore {
                 added += u64::try_from(sum.calls).unwrap_or(0);
             }
         }
-        transaction.commit().await?;
         Ok(added)
     }
 

@@ -129,7 +129,7 @@ impl PromptStore {
     pub(crate) async fn recent_events(&self, limit: u32) -> Result<Vec<Event>, VersioningError> {
         sqlx::query_as!(
             EventRow,
-            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active
+            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active, details
                 from prompt_events order by occurred_at desc, id desc limit $1",
             i64::from(limit)
         )
@@ -144,7 +144,7 @@ impl PromptStore {
     pub(crate) async fn events_of(&self, agent_type: &AgentType) -> Result<Vec<Event>, VersioningError> {
         sqlx::query_as!(
             EventRow,
-            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active
+            "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active, details
                 from prompt_events where agent_type = $1 order by occurred_at, id",
             agent_type.as_str()
         )

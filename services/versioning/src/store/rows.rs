@@ -94,6 +94,7 @@ pub(super) struct EventRow {
     pub actor: Option<String>,
     pub base_version: Option<String>,
     pub previous_active: Option<String>,
+    pub details: Option<serde_json::Value>,
 }
 
 impl TryFrom<EventRow> for Event {
@@ -111,6 +112,7 @@ impl TryFrom<EventRow> for Event {
             actor: row.actor,
             base_version: version(row.base_version)?,
             previous_active: version(row.previous_active)?,
+            details: row.details,
         })
     }
 }

@@ -138,7 +138,8 @@ impl Export {
     pub(crate) async fn next_event(&mut self) -> Result<Option<EventRecord>, VersioningError> {
         if self.events.is_empty() {
             let rows = sqlx::query!(
-                "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active
+                "select id, occurred_at, kind, agent_type, version, actor, base_version, previous_active,
+                        details
                     from prompt_events where id > $1 order by id limit $2",
                 self.last_event,
                 BATCH * 20
@@ -157,6 +158,7 @@ impl Export {
                         actor: row.actor,
                         base_version: version(row.base_version)?,
                         previous_active: version(row.previous_active)?,
+                        details: row.details,
                     };
                     Ok((row.id, record))
                 })
@@ -224,8 +226,9 @@ impl Import {
     pub(crate) async fn insert_event(&mut self, event: &EventRecord) -> Result<(), ImportRefusal> {
         let text = |version: Option<crate::Version>| version.map(|version| version.to_string());
         sqlx::query!(
-            "insert into prompt_events (occurred_at, kind, agent_type, version, actor, base_version, previous_active)
-                values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into prompt_events (occurred_at, kind, agent_type, version, actor, base_version, previous_active,
+                    details)
+                values ($1, $2, $3, $4, $5, $6, $7, $8)",
             event.occurred_at,
             event.kind,
             event.agent_type.as_str(),
@@ -233,6 +236,7 @@ impl Import {
             event.actor,
             text(event.base_version),
             text(event.previous_active),
+            event.details,
         )
         .execute(&mut *self.transaction)
         .await?;

@@ -1,0 +1,82 @@
+//! One call from its beginning to its end.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream::BoxStream};
+
+use crate::{LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage};
+
+/// The longest answer that is taken: 4 MiB.
+pub const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A whole answer, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The text; empty when the model had nothing to say.
+    pub text: String,
+    /// From just before the request was sent until the answer was whole.
+    pub latency: Duration,
+    /// From just before the request was sent until the first text came. Reasoning is no text. An empty answer has
+    /// none.
+    pub time_to_first_token: Option<Duration>,
+    /// The tokens that the provider counted.
+    pub usage: Usage,
+    /// Why the model stopped.
+    pub stop: StopReason,
+}
+
+/// Asks once and waits for the whole answer, within `request.timeout`.
+///
+/// # Errors
+/// When there is no whole answer; [`ModelErrorKind::TooLong`] when it is longer than [`MAX_ANSWER_BYTES`].
+pub async fn complete(model: &dyn LanguageModel, request: &ModelRequest) -> Result<Answer, ModelError> {
+    let started = Instant::now();
+    let call = collect(model.stream(request), started);
+    tokio::time::timeout(request.timeout, call).await.unwrap_or_else(|_| Err(timed_out(request)))
+}
+
+async fn collect(
+    mut pieces: BoxStream<'static, Result<Piece, ModelError>>,
+    started: Instant,
+) -> Result<Answer, ModelError> {
+    let mut text = String::new();
+    let mut time_to_first_token = None;
+    while let Some(piece) = pieces.next().await {
+        match piece? {
+            Piece::Text(more) => {
+                if !more.is_empty() {
+                    time_to_first_token.get_or_insert_with(|| started.elapsed());
+                }
+                if text.len() + more.len() > MAX_ANSWER_BYTES {
+                    return Err(ModelError::new(
+                        ModelErrorKind::TooLong,
+                        "The answer is longer than 4 MiB and was cut off. Ask for fewer tokens.",
+                    ));
+                }
+                text.push_str(&more);
+            }
+            Piece::End(ending) => {
+                let latency = started.elapsed();
+                return Ok(Answer { text, latency, time_to_first_token, usage: ending.usage, stop: ending.stop });
+            }
+        }
+    }
+    Err(cut_off())
+}
+
+/// A stream that ended before the model did.
+pub(crate) fn cut_off() -> ModelError {
+    ModelError::new(ModelErrorKind::Broken, "The answer was cut off: the connection ended before the answer did.")
+}
+
+/// A call that took longer than it may.
+pub(crate) fn timed_out(request: &ModelRequest) -> ModelError {
+    ModelError::new(
+        ModelErrorKind::Timeout,
+        format!(
+            "{} gave no whole answer within {} s. Try again, or allow more time.",
+            request.model,
+            request.timeout.as_secs_f64()
+        ),
+    )
+}

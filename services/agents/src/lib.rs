@@ -1,0 +1,27 @@
+//! Calling language models: one trait ([`LanguageModel`]), one implementation over many providers ([`Models`]), what a
+//! call costs ([`Prices`]), and when it is tried again ([`complete_with_retries`]).
+//!
+//! A model is named `provider::name`, such as `openai::gpt-4o-mini` or `ollama::llama3.2` ([`ModelName`]). What a
+//! provider needs comes from the usual environment variables ([`ModelsSettings::from_env`]).
+//!
+//! Keys stay in here: they are [`Secret`]s, and no error, no `Debug` output and no log line of this crate has one.
+
+mod completion;
+mod error;
+mod model;
+mod models;
+mod name;
+mod prices;
+mod retries;
+mod secret;
+mod settings;
+
+pub use completion::{Answer, MAX_ANSWER_BYTES, complete};
+pub use error::{ModelError, ModelErrorKind};
+pub use model::{Ending, LanguageModel, ModelRequest, Piece, ProviderState, Reachability, StopReason, Usage};
+pub use models::{Models, ModelsSettings};
+pub use name::{InvalidModelName, ModelName, Provider};
+pub use prices::{Price, Prices, PricesError, estimate_tokens};
+pub use retries::{LONGEST_RETRY_AFTER, Retries, Tried, complete_with_retries};
+pub use secret::Secret;
+pub use settings::{InvalidSetting, ModelSettings};

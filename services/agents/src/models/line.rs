@@ -1,0 +1,66 @@
+//! The HTTP clients.
+
+use std::{sync::Once, time::Duration};
+
+use super::address::Address;
+use crate::{ModelError, ModelErrorKind};
+
+/// A client, as such and as the library uses it. Both share their connections.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) http: reqwest::Client,
+    pub(super) genai: genai::Client,
+}
+
+/// The clients of a process.
+pub(super) struct Lines {
+    /// To this machine: no proxy of the environment leads there.
+    near: Result<Line, ModelError>,
+    /// To everywhere else.
+    far: Result<Line, ModelError>,
+}
+
+impl Lines {
+    pub(super) fn open() -> Self {
+        static PROVIDER: Once = Once::new();
+        PROVIDER.call_once(|| {
+            // It fails when the program has chosen one already, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        Self { near: open(true), far: open(false) }
+    }
+
+    /// The client for an address.
+    pub(super) fn to(&self, address: &Address) -> Result<&Line, ModelError> {
+        let line = if address.is_loopback() { &self.near } else { &self.far };
+        line.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn open(is_near: bool) -> Result<Line, ModelError> {
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(10))
+            // A run has up to 100 calls under way; each keeps its connection for the next one.
+            .pool_max_idle_per_host(100)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .http2_adaptive_window(true)
+            // A key would travel along: only some of the providers send theirs in a header that is known to be one.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false);
+        if is_near { builder.no_proxy() } else { builder }
+    };
+    let http = builder().build().or_else(|_| {
+        // A system without certificates: what is asked without encryption still works, the rest says what is missing.
+        builder().tls_certs_only([]).build()
+    });
+    let failed =
+        |_| ModelError::new(ModelErrorKind::Unreachable, "The HTTP client could not be started on this machine.");
+    let http = http.map_err(failed)?;
+    let genai = genai::Client::builder().with_reqwest(http.clone()).build();
+    let failed =
+        |_| ModelError::new(ModelErrorKind::Unreachable, "The HTTP client could not be started on this machine.");
+    Ok(Line { genai: genai.map_err(failed)?, http })
+}

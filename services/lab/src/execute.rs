@@ -1,0 +1,186 @@
+//! One call: asking the model, or a judge, and what became of it.
+
+use std::{sync::Arc, time::Duration};
+
+use agents::{
+    Answer, LanguageModel, ModelError, ModelRequest, ModelSettings, Price, Retries, StopReason, complete_with_retries,
+};
+
+use crate::{
+    LabError, Messages, Run, Side,
+    cases::TestCase,
+    checks::{
+        CheckResult, JudgePrompt, Subject, outcome_of_rubric, pair_prompt, read_pair, read_rubric, rubric_prompt,
+    },
+    schedule::{CallKind, JUDGE_OUTPUT_TOKENS, RunPrices},
+    store::{Claimed, Finished, Record, StoredPick},
+};
+
+/// How long a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What the calls of a run need: read once for a node and run.
+#[derive(Debug)]
+pub(crate) struct RunContext {
+    pub run: Run,
+    pub cases: Vec<TestCase>,
+    pub prompts: Vec<(Side, String)>,
+    pub prices: RunPrices,
+    pub models: Arc<dyn LanguageModel>,
+    pub retries: Retries,
+}
+
+impl RunContext {
+    /// Makes a call. Whatever goes wrong is a result.
+    pub(crate) async fn make(&self, call: &Claimed) -> Finished {
+        let made = match call.kind {
+            CallKind::Answer { side } => self.ask(call, side).await,
+            CallKind::Rubric { side: _, check } => self.judge_rubric(call, check).await,
+            CallKind::Pair { .. } => self.judge_pair(call).await,
+        };
+        let (attempts, record) = made.unwrap_or_else(|error| {
+            tracing::error!(run = %self.run.id, call = call.number, %error, "a call of a run could not be made");
+            let message = "The call could not be made; the server's log says why.".into();
+            (0, Record::Failed { kind: "internal".into(), message, cost_usd: None })
+        });
+        Finished { number: call.number, attempts, record }
+    }
+
+    fn case(&self, call: &Claimed) -> Result<&TestCase, LabError> {
+        let place = usize::try_from(call.case_number).ok().and_then(|number| number.checked_sub(1));
+        place.and_then(|place| self.cases.get(place)).ok_or_else(|| LabError::inconsistent("a call without its case"))
+    }
+
+    async fn ask(&self, call: &Claimed, side: Side) -> Result<(u32, Record), LabError> {
+        let case = self.case(call)?;
+        let prompt = self.prompts.iter().find(|(other, _)| *other == side).map_or("", |(_, text)| text.as_str());
+        let Messages { system, user } = Messages::of(prompt, &self.run.version_of(side).to_string(), case)?;
+        let plan = &self.run.plan;
+        let request = ModelRequest {
+            model: plan.model.clone(),
+            system,
+            user,
+            settings: ModelSettings {
+                // Repeats with one seed would be one answer, over and over.
+                seed: plan.settings.seed.map(|seed| seed.wrapping_add(u64::from(call.repeat - 1))),
+                ..plan.settings.clone()
+            },
+            timeout: CALL_TIMEOUT,
+        };
+        let tried = complete_with_retries(&*self.models, &request, self.retries).await;
+        let record = match tried.outcome {
+            Err(error) => failed(&error),
+            Ok(answer) => {
+                let cost_usd = cost(self.prices.model, &answer);
+                let latency_ms = milliseconds(answer.latency);
+                let subject = Subject {
+                    output: &answer.text,
+                    expected: case.expected.as_deref(),
+                    latency_ms: Some(latency_ms),
+                    cost_usd,
+                };
+                let result = serde_json::to_value(evaluated(case, &subject))?;
+                answered(answer, cost_usd, result)
+            }
+        };
+        Ok((tried.attempts, record))
+    }
+
+    async fn judge_rubric(&self, call: &Claimed, check: usize) -> Result<(u32, Record), LabError> {
+        let case = self.case(call)?;
+        let rubric = case.checks.get(check).ok_or_else(|| LabError::inconsistent("a judge without its check"))?;
+        let text = match rubric {
+            crate::checks::Check::LlmRubric { value, .. } => value.as_str(),
+            _ => return Err(LabError::inconsistent("a judge of a check that needs none")),
+        };
+        let answer = call.answers.first().map_or("", String::as_str);
+        let prompt = rubric_prompt(text, &case.input, answer, case.expected.as_deref());
+        self.judged(prompt, |said| {
+            let opinion = read_rubric(said)?;
+            serde_json::to_value(outcome_of_rubric(rubric, &opinion)).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    async fn judge_pair(&self, call: &Claimed) -> Result<(u32, Record), LabError> {
+        let case = self.case(call)?;
+        let question = self.run.plan.question.as_deref().unwrap_or_default();
+        let [first, second] = call.answers.as_slice() else {
+            return Err(LabError::inconsistent("a comparison without two answers"));
+        };
+        let prompt = pair_prompt(question, &case.input, first, second);
+        self.judged(prompt, |said| {
+            let (pick, reason) = read_pair(said)?;
+            serde_json::to_value(StoredPick { pick, reason }).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Asks the judge. What it says and cannot be read is a failure, and costs all the same.
+    async fn judged(
+        &self,
+        JudgePrompt { system, user }: JudgePrompt,
+        read: impl FnOnce(&str) -> Result<serde_json::Value, String>,
+    ) -> Result<(u32, Record), LabError> {
+        let plan = &self.run.plan;
+        let judge = plan.judge.clone().ok_or_else(|| LabError::inconsistent("a run without a judge"))?;
+        let settings =
+            ModelSettings { temperature: Some(0.0), max_tokens: Some(JUDGE_OUTPUT_TOKENS), ..ModelSettings::default() };
+        let request = ModelRequest { model: judge, system, user, settings, timeout: CALL_TIMEOUT };
+        let tried = complete_with_retries(&*self.models, &request, self.retries).await;
+        let record = match tried.outcome {
+            Err(error) => failed(&error),
+            Ok(answer) => {
+                let cost_usd = cost(self.prices.judge, &answer);
+                match read(&answer.text) {
+                    Ok(result) => answered(answer, cost_usd, result),
+                    Err(reason) => Record::Failed {
+                        kind: "unreadable_judgement".into(),
+                        message: format!("The judge's answer could not be read: {reason}"),
+                        cost_usd,
+                    },
+                }
+            }
+        };
+        Ok((tried.attempts, record))
+    }
+}
+
+/// The checks of a case on an answer; none in the place of those that a judge decides.
+pub(crate) fn evaluated(case: &TestCase, subject: &Subject<'_>) -> Vec<Option<CheckResult>> {
+    case.checks.iter().map(|check| check.evaluate(subject)).collect()
+}
+
+fn answered(answer: Answer, cost_usd: Option<f64>, result: serde_json::Value) -> Record {
+    Record::Answered {
+        stop: match answer.stop {
+            StopReason::Finished => "finished",
+            StopReason::Length => "length",
+            StopReason::Filtered => "filtered",
+            StopReason::Other => "other",
+        },
+        latency_ms: Some(milliseconds(answer.latency)),
+        first_token_ms: answer.time_to_first_token.map(milliseconds),
+        input_tokens: answer.usage.input_tokens,
+        output_tokens: answer.usage.output_tokens,
+        cost_usd,
+        // PostgreSQL cannot keep this one character.
+        answer: if answer.text.contains('\0') { answer.text.replace('\0', "\u{FFFD}") } else { answer.text },
+        result,
+    }
+}
+
+fn failed(error: &ModelError) -> Record {
+    Record::Failed { kind: error.kind.as_str().into(), message: error.message.replace('\0', ""), cost_usd: None }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// What an answer cost, as far as the provider said how many tokens it was and the table has a price.
+fn cost(price: Option<Price>, answer: &Answer) -> Option<f64> {
+    let input = answer.usage.input_tokens?;
+    let output = answer.usage.output_tokens?;
+    price.map(|price| price.cost(input.into(), output.into()))
+}

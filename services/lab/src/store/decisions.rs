@@ -1,0 +1,95 @@
+//! Votes of people, and the winner.
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{LabStore, count};
+use crate::{
+    LabError, Run, Side,
+    model::{Choice, Vote},
+};
+
+impl LabStore {
+    /// Keeps a vote; a later one of the same reviewer on the same pair replaces it.
+    pub(crate) async fn vote(
+        &self,
+        run: Uuid,
+        (case_number, repeat): (u32, u32),
+        reviewer: &str,
+        vote: Vote,
+    ) -> Result<(), LabError> {
+        sqlx::query!(
+            "insert into lab_votes (run_id, case_number, repeat, reviewer, vote) values ($1, $2, $3, $4, $5)
+                on conflict on constraint lab_votes_pkey do update set vote = excluded.vote, voted_at = now()",
+            run,
+            i32::try_from(case_number).unwrap_or(i32::MAX),
+            i32::try_from(repeat).unwrap_or(i32::MAX),
+            reviewer,
+            vote.as_str(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The votes of a run: case, repeat, reviewer and vote.
+    pub(crate) async fn votes(&self, run: Uuid) -> Result<Vec<(u32, u32, String, Vote)>, LabError> {
+        sqlx::query!(
+            "select case_number, repeat, reviewer, vote from lab_votes where run_id = $1
+                order by case_number, repeat, reviewer",
+            run
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(|row| {
+            let vote =
+                Vote::from_name(&row.vote).ok_or_else(|| LabError::inconsistent(format!("vote {}", row.vote)))?;
+            Ok((count(row.case_number)?, count(row.repeat)?, row.reviewer, vote))
+        })
+        .collect()
+    }
+
+    /// Keeps the choice of a winner; its event is written with it.
+    pub(crate) async fn choose(
+        &self,
+        run: &Run,
+        winner: Side,
+        reason: &str,
+        chosen_by: Option<&str>,
+        figures: serde_json::Value,
+    ) -> Result<(), LabError> {
+        sqlx::query!(
+            "insert into lab_choices (run_id, winner, agent_type, version, reason, figures, chosen_by)
+                values ($1, $2, $3, $4, $5, $6, $7)",
+            run.id,
+            winner.as_str(),
+            run.agent_type.as_str(),
+            run.version_of(winner).to_string(),
+            reason,
+            Json(figures) as _,
+            chosen_by,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The winner, if one was chosen.
+    pub(crate) async fn choice(&self, run: Uuid) -> Result<Option<Choice>, LabError> {
+        sqlx::query!("select winner, version, reason, chosen_by, chosen_at from lab_choices where run_id = $1", run)
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|row| {
+                Ok(Choice {
+                    winner: Side::from_name(&row.winner)
+                        .ok_or_else(|| LabError::inconsistent(format!("winner {}", row.winner)))?,
+                    version: row.version.parse().map_err(LabError::inconsistent)?,
+                    reason: row.reason,
+                    chosen_by: row.chosen_by,
+                    chosen_at: row.chosen_at,
+                })
+            })
+            .transpose()
+    }
+}

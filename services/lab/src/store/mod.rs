@@ -1,0 +1,34 @@
+//! All SQL of the lab.
+//!
+//! `sets` keeps test cases, `runs` what was started and how far it is, `calls` hands out calls and records what became of them,
+//! `results` reads them, `decisions` keeps votes and choices.
+
+use sqlx::PgPool;
+
+mod calls;
+mod decisions;
+mod results;
+mod runs;
+mod sets;
+
+pub(crate) use calls::{Claimed, Exchange, Exchanged, Finished, Record};
+pub(crate) use results::{ImportedAnswer, PairRow, StoredPick};
+pub(crate) use runs::NewRun;
+
+/// The lab's tables.
+#[derive(Debug, Clone)]
+pub(crate) struct LabStore {
+    pool: PgPool,
+}
+
+impl LabStore {
+    /// A store over a pool whose database has been migrated.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+/// A count that cannot be negative.
+fn count(count: impl TryInto<u32>) -> Result<u32, crate::LabError> {
+    count.try_into().map_err(|_| crate::LabError::inconsistent("a negative count"))
+}

@@ -1,0 +1,235 @@
+//! From answers to a verdict, to a winner that is served.
+
+use lab::{
+    LabError, Metric, Place, ResultFilter, RunStatus, Side, Vote, WinnerRequest, cases::TestCase, checks::Check,
+};
+use model_api::{Behaviour, ModelApi};
+use sqlx::PgPool;
+use versioning::Author;
+
+use crate::support::{MIGRATOR, MODEL, Node, agent, cases, registry, request, run_to_end, set, version};
+
+/// Cases that only an answer with the word GOOD passes.
+fn good(count: usize) -> Vec<TestCase> {
+    let mut cases = cases(count);
+    for case in &mut cases {
+        case.checks = vec![Check::Contains { value: "GOOD".into() }];
+    }
+    cases
+}
+
+fn author(name: &str) -> Author {
+    Author::parse(name).unwrap().unwrap()
+}
+
+fn choice(winner: Side, go_live: bool) -> WinnerRequest {
+    WinnerRequest { winner, reason: "It passes.".into(), chosen_by: Some(author("ada")), go_live }
+}
+
+async fn active(node: &Node) -> (String, String) {
+    let active = node.services.management.active(&agent()).await.unwrap().unwrap();
+    (active.version.version.to_string(), active.prompt_text)
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn the_better_version_wins_and_is_served(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
+    let set = set(&node, &good(20)).await;
+    let run = run_to_end(&node, request(&set)).await;
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!(report.outcome, "b_is_better", "{}", report.evidence);
+    assert!(report.headline.contains("1.1.0") && report.evidence.contains("20 cases"), "{}", report.evidence);
+    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
+    assert_eq!((primary.metric, primary.left_out), (Metric::PassRate, 0));
+    assert_eq!(primary.a.as_ref().unwrap().mean, 0.0);
+    assert_eq!(primary.b.as_ref().unwrap().mean, 1.0);
+    // 20 discordant pairs, all for B: 2 times 0.5 to the 20th.
+    assert!((primary.evidence.p_value - 2.0 * 0.5_f64.powi(20)).abs() < 1e-15);
+    assert_eq!(node.lab.results(run.id, ResultFilter::Differs, 1, 5).await.unwrap().total, 20);
+
+    let empty = node.lab.choose(run.id, WinnerRequest { reason: "  ".into(), ..choice(Side::B, true) }).await;
+    assert_eq!(empty.unwrap_err().code(), "invalid_reason");
+    let chosen = node.lab.choose(run.id, choice(Side::B, true)).await.unwrap();
+    assert_eq!(chosen.live, Some(version("1.1.0")));
+    assert_eq!(active(&node).await, ("1.1.0".into(), "answer: GOOD".into()));
+    assert!(matches!(node.lab.choose(run.id, choice(Side::A, false)).await, Err(LabError::AlreadyChosen)));
+
+    let events = node.services.management.events_of(&agent()).await.unwrap();
+    let event = events.iter().find(|event| event.kind == versioning::EventKind::WinnerChosen).unwrap();
+    let details = event.details.as_ref().unwrap();
+    assert_eq!(details["run"], run.id.to_string());
+    assert_eq!(details["figures"]["outcome"], "b_is_better");
+    assert_eq!((event.version, event.actor.as_deref()), (Some(version("1.1.0")), Some("ada")));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_winner_below_the_active_version_is_fixed_forward(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: GOOD", "One."]).await;
+    let promotion = versioning::Promotion {
+        agent_type: agent(),
+        version: version("1.1.0"),
+        expected_active: None,
+        promoted_by: None,
+    };
+    node.services.management.promote_to_active(promotion).await.unwrap();
+    let set = set(&node, &good(12)).await;
+    let run = run_to_end(&node, request(&set)).await;
+    assert_eq!(node.lab.report(run.id).await.unwrap().outcome, "a_is_better");
+    let chosen = node.lab.choose(run.id, choice(Side::A, true)).await.unwrap();
+    assert_eq!(chosen.live, Some(version("1.1.1")));
+    assert_eq!(active(&node).await, ("1.1.1".into(), "answer: GOOD".into()));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn few_cases_are_no_evidence(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
+    let set = set(&node, &good(4)).await;
+    let run = run_to_end(&node, request(&set)).await;
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!(report.outcome, "cannot_tell", "4 of 4 may well be chance: {}", report.evidence);
+    assert_eq!(report.cases_needed, Some(6), "{}", report.evidence);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn equal_versions_are_equivalent_within_a_margin(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: GOOD", "answer: GOOD."]).await;
+    let set = set(&node, &good(100)).await;
+    let mut request = request(&set);
+    request.plan.margin = Some(0.1);
+    request.concurrency = 50;
+    let run = run_to_end(&node, request).await;
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!(report.outcome, "equivalent", "{}", report.evidence);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_judge_decides_rubrics_and_pairs_in_both_orders(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
+    let mut cases = cases(10);
+    for case in &mut cases {
+        case.checks = vec![Check::LlmRubric { value: "Has the word".into(), threshold: None }];
+    }
+    let set = set(&node, &cases).await;
+    let mut request = request(&set);
+    request.plan.judge = Some(MODEL.parse().unwrap());
+    request.plan.question = Some("Which has the word?".into());
+    request.plan.primary = Metric::Preference;
+    let run = run_to_end(&node, request).await;
+    assert_eq!((run.status, run.calls, run.failed), (RunStatus::Finished, 60, 0));
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!((report.outcome.as_str(), report.compared), ("b_is_better", (10, 0)), "{}", report.evidence);
+    let results = node.lab.results(run.id, ResultFilter::All, 1, 20).await.unwrap();
+    let repeat = &results.cases[0].repeats[0];
+    assert_eq!(repeat.pair.as_ref().unwrap().preference, Vote::B);
+    assert_eq!(repeat.a.as_ref().unwrap().passed, Some(false));
+    assert_eq!(repeat.b.as_ref().unwrap().passed, Some(true));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_judge_that_flips_with_the_order_prefers_nobody(pool: PgPool) {
+    let first = model_api::Judge::new(|_| r#"{"better": "first", "reason": "It comes first."}"#.into());
+    let api = ModelApi::start(Behaviour { judge: first, ..Behaviour::default() });
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &cases(10)).await;
+    let mut request = request(&set);
+    request.plan.judge = Some(MODEL.parse().unwrap());
+    request.plan.question = Some("Which is better?".into());
+    request.plan.primary = Metric::Preference;
+    let run = run_to_end(&node, request).await;
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!((report.outcome.as_str(), report.compared), ("cannot_tell", (10, 10)), "{}", report.evidence);
+    assert_eq!(node.lab.results(run.id, ResultFilter::Flipped, 1, 5).await.unwrap().total, 10);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn people_vote_blind_and_their_votes_count(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
+    let set = set(&node, &cases(12)).await;
+    let mut request = request(&set);
+    request.plan.primary = Metric::Votes;
+    let run = run_to_end(&node, request).await;
+    let mut left = 0;
+    for reviewer in ["ada", "grace"] {
+        let reviewer = author(reviewer);
+        let mut seen = Vec::new();
+        while let Some(pair) = node.lab.next_pair(run.id, &reviewer).await.unwrap() {
+            let is_left = pair.left == "GOOD";
+            left += usize::from(is_left);
+            assert_eq!((pair.voted, pair.pairs), (u32::try_from(seen.len()).unwrap(), 12));
+            seen.push(pair.case_number);
+            let place = if is_left { Place::Left } else { Place::Right };
+            node.lab.vote(run.id, &reviewer, (pair.case_number, pair.repeat), place).await.unwrap();
+        }
+        assert_eq!(seen.len(), 12);
+        assert!(!seen.is_sorted(), "everybody has an order of their own");
+    }
+    assert!((4..=20).contains(&left), "sides are shuffled: {left} of 24 on the left");
+    let unknown = node.lab.vote(run.id, &author("ada"), (99, 1), Place::Tie).await.unwrap_err();
+    assert_eq!(unknown.code(), "unknown_pair");
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!((report.votes, report.outcome.as_str()), ((0, 24, 0), "b_is_better"), "{}", report.evidence);
+    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
+    assert_eq!(primary.evidence.cases, 12, "two reviewers of one pair are one vote");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_difference_inside_the_noise_is_not_called_one(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &good(8)).await;
+    let mut request = request(&set);
+    request.plan.noise = true;
+    let run = run_to_end(&node, request).await;
+    // A, B, and the active version, which is A, once more.
+    assert_eq!((run.calls, run.plan.noise_version), (24, Some(version("1.0.0"))));
+    let report = node.lab.report(run.id).await.unwrap();
+    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
+    assert!(primary.evidence.noise_floor.is_some());
+    assert_eq!(report.outcome, "cannot_tell", "{}", report.evidence);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_version_is_compared_with_itself(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &good(8)).await;
+    let mut request = request(&set);
+    request.version_b = request.version_a;
+    request.plan.noise = true;
+    let run = run_to_end(&node, request).await;
+    assert_eq!(run.calls, 16);
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!(report.outcome, "same_version", "{}", report.evidence);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn answers_from_elsewhere_are_judged_alike(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let cases = good(10);
+    let set = set(&node, &cases).await;
+    let mut lines = String::new();
+    for case in &cases {
+        for (side, output) in [("a", "BAD"), ("b", "GOOD")] {
+            let line = serde_json::json!({"case": case.name, "side": side, "output": output, "latency_ms": 12.5});
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    let refused = node.lab.import_outputs(request(&set), &lines.replace("Case 3", "Case 33")).await.unwrap_err();
+    assert_eq!(refused.code(), "malformed_import", "{refused}");
+    let run = node.lab.import_outputs(request(&set), &lines).await.unwrap();
+    assert_eq!((run.status, run.is_imported, run.done), (RunStatus::Finished, true, 20));
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!(report.outcome, "b_is_better", "{}", report.evidence);
+    assert!(api.requests().is_empty(), "no model was asked");
+    let csv = node.lab.export_results(run.id, lab::ResultFormat::Csv).await.unwrap();
+    assert_eq!(csv.lines().count(), 21);
+    let jsonl = node.lab.export_results(run.id, lab::ResultFormat::JsonLines).await.unwrap();
+    assert!(jsonl.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+}
