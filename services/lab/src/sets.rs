@@ -5,7 +5,7 @@ use versioning::{AgentType, InvalidInput, VersioningError};
 
 use crate::{
     Lab, LabError, SetSummary, StoredCase, TestSet,
-    cases::{CaseFormat, TestCase, export, import, validate_set},
+    cases::{CaseFormat, FieldProblem, MAX_CASES, TestCase, export, import},
 };
 
 /// The longest name of a set, in characters.
@@ -39,7 +39,8 @@ impl Lab {
         cases: &[TestCase],
     ) -> Result<TestSet, LabError> {
         let name = set_name(name)?;
-        check_all(cases)?;
+        let cases = &validated(cases.to_vec()).await?;
+        check_together(cases.iter())?;
         if !self.services.management.agent_exists(agent_type).await? {
             return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() }.into());
         }
@@ -68,6 +69,7 @@ impl Lab {
     /// # Errors
     /// There is no such set, a name is taken, or a case breaks a rule.
     pub async fn add_cases(&self, set: Uuid, cases: Vec<TestCase>) -> Result<(), LabError> {
+        let cases = validated(cases).await?;
         self.change(set, |mut stored| {
             stored.extend(cases.into_iter().map(|case| (None, case)));
             Ok(stored)
@@ -80,7 +82,8 @@ impl Lab {
     /// # Errors
     /// The file says where it cannot be read; otherwise as [`Lab::add_cases`].
     pub async fn import_cases(&self, set: Uuid, format: CaseFormat, text: &str) -> Result<usize, LabError> {
-        let cases = import(format, text).map_err(LabError::Import)?;
+        let text = text.to_owned();
+        let cases = versioning::aside(move || import(format, &text)).await?.map_err(LabError::Import)?;
         let count = cases.len();
         self.add_cases(set, cases).await?;
         Ok(count)
@@ -100,6 +103,7 @@ impl Lab {
     /// # Errors
     /// There is no such set or case, the name is taken, or the case breaks a rule.
     pub async fn replace_case(&self, set: Uuid, id: Uuid, case: TestCase) -> Result<(), LabError> {
+        let case = validated(vec![case]).await?.remove(0);
         self.change(set, |mut stored| {
             let place = place(&stored, id)?;
             stored[place].1 = case;
@@ -159,8 +163,7 @@ impl Lab {
             .store
             .change_cases(set, |stored: Vec<StoredCase>| {
                 let changed = change(stored.into_iter().map(|stored| (Some(stored.id), stored.case)).collect())?;
-                let cases: Vec<TestCase> = changed.iter().map(|(_, case)| case.clone()).collect();
-                check_all(&cases)?;
+                check_together(changed.iter().map(|(_, case)| case))?;
                 Ok(changed)
             })
             .await?;
@@ -172,16 +175,29 @@ fn place(stored: &[(Option<Uuid>, TestCase)], id: Uuid) -> Result<usize, LabErro
     stored.iter().position(|(stored, _)| *stored == Some(id)).ok_or(LabError::UnknownCase { id })
 }
 
-/// The rules of cases and of a set: every case is valid, and no two have one name.
-fn check_all(cases: &[TestCase]) -> Result<(), LabError> {
-    for case in cases {
-        case.validate().map_err(LabError::InvalidCase)?;
-    }
+/// The rules of single cases. Their checks are compiled for it, which can take a while, so it is done before a set is locked and
+/// away from the threads that serve.
+async fn validated(cases: Vec<TestCase>) -> Result<Vec<TestCase>, LabError> {
+    versioning::aside(move || match cases.iter().try_for_each(TestCase::validate) {
+        Ok(()) => Ok(cases),
+        Err(problems) => Err(LabError::InvalidCase(problems)),
+    })
+    .await?
+}
+
+/// The rules of cases together: no two have one name, and there are not too many.
+fn check_together<'a>(cases: impl Iterator<Item = &'a TestCase>) -> Result<(), LabError> {
     let mut names = std::collections::BTreeSet::new();
-    if let Some(case) = cases.iter().find(|case| !names.insert(case.name.as_str())) {
-        return Err(LabError::CaseNameTaken { name: case.name.clone() });
+    for case in cases {
+        if !names.insert(case.name.as_str()) {
+            return Err(LabError::CaseNameTaken { name: case.name.clone() });
+        }
     }
-    validate_set(cases).map_err(|problem| LabError::InvalidCase(vec![problem.problem]))
+    if names.len() > MAX_CASES {
+        let message = format!("A set has at most {MAX_CASES} cases. Make another set for the rest.");
+        return Err(LabError::InvalidCase(vec![FieldProblem::new("cases", message)]));
+    }
+    Ok(())
 }
 
 /// A name like this one that no case has.

@@ -44,7 +44,7 @@ impl ImportProblem {
         let place = format!(" at line {} column {}", error.line(), error.column());
         let said = error.to_string();
         let said = said.strip_suffix(&place).unwrap_or(&said);
-        Self::new(line, column, format!("The line cannot be read: {said}. {expected}"))
+        Self::new(line, column, format!("The line cannot be read: {}. {expected}", shortened(said)))
     }
 }
 
@@ -87,6 +87,16 @@ pub fn import(format: CaseFormat, text: &str) -> Result<Vec<TestCase>, ImportPro
         return Err(ImportProblem::new(1, None, "There are no test cases in the file. Choose one that has some."));
     }
     Ok(cases)
+}
+
+/// What a parser says, short enough for a message: it may quote what it met, all of it.
+fn shortened(said: &str) -> String {
+    const SHOWN: usize = 300;
+    let mut shown: String = said.chars().take(SHOWN).collect();
+    if said.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The cases of a file so far.

@@ -9,12 +9,15 @@ use super::{
     csv_places::{Lines, Record, WrongQuote},
     input_among,
     promptfoo_cells::assertion,
-    tags_of,
+    shortened, tags_of,
 };
 use crate::{
     cases::{TestCase, grouped, quoted, validate::variable_name_problem},
     checks::{Check, checks_from_lines},
 };
+
+/// How many columns are read at most. Exports have about a hundred.
+const MAX_COLUMNS: usize = 1_000;
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +134,12 @@ impl Row<'_> {
                 "The header has no comma. Save the file with commas between its columns, not semicolons or tabs.";
             return Err(self.problem(0, message));
         }
+        if self.cells.len() > MAX_COLUMNS {
+            let (count, most) = (grouped(self.cells.len()), grouped(MAX_COLUMNS));
+            return Err(
+                self.problem(0, format!("The header has {count} columns; at most {most} are read. Remove the others."))
+            );
+        }
         let columns: Vec<Column> = self.cells.iter().map(|heading| Column::of(heading.trim())).collect();
         let mut known = BTreeSet::new();
         for (cell, column) in columns.iter().enumerate() {
@@ -219,8 +228,9 @@ impl Row<'_> {
             return Ok(BTreeMap::new());
         }
         serde_json::from_str(cell).map_err(|error| {
+            let said = shortened(&error.to_string());
             let message = format!(
-                "The variables cannot be read: {error}. Write a JSON object of texts, such as {{\"name\": \"Ada\"}}, or use a column \
+                "The variables cannot be read: {said}. Write a JSON object of texts, such as {{\"name\": \"Ada\"}}, or use a column \
                  for each variable."
             );
             self.problem(place, message)

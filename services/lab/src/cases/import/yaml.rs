@@ -11,7 +11,7 @@ use serde_saphyr::{
     Error, Spanned, UserMessageFormatter, alias_limits, budget, options, options::NonFiniteFloatPolicy,
 };
 
-use super::ImportProblem;
+use super::{ImportProblem, shortened};
 
 /// How deep lists and mappings stand in one another at most. Each level takes 40 KB of the stack in a debug build, and a
 /// thread has 2 MB.
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 32;
 /// How many values a document has at most: the largest set, each case with a hundred.
 const MAX_NODES: usize = 1_000_000;
 /// How much aliases repeat at most, in parser events. An anchor for what all tests have in common stays far below.
-const MAX_REPEATED: usize = 500_000;
+const MAX_REPEATED: usize = 200_000;
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,6 @@ impl Node {
                 flow_nesting_limit: MAX_DEPTH,
                 max_nodes: MAX_NODES,
                 max_events: 3 * MAX_NODES,
-                max_documents: 1,
                 // One anchor may serve every test; what aliases cost is limited by what they repeat.
                 enforce_alias_anchor_ratio: false,
             },
@@ -133,25 +132,33 @@ fn problem(error: &Error) -> ImportProblem {
     let location = error.location();
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let (line, column) = location.map_or((1, None), |place| (number(place.line()), Some(number(place.column()))));
-    let message = match error {
+    let message = if is_too_much(error) {
+        "The file is too deep or too large from here on, or repeats too much by aliases. Keep to the tests, and write out what \
+         aliases stand for."
+            .to_owned()
+    } else if matches!(error, Error::MultipleDocuments { .. }) {
+        "A second document begins here. Keep one of them.".to_owned()
+    } else {
+        let said = error.render_with_formatter(&UserMessageFormatter);
+        let place = location.map(|place| format!(" at line {}, column {}", place.line(), place.column()));
+        let said = place.and_then(|place| said.strip_suffix(&place)).unwrap_or(&said);
+        format!("This is not YAML: {}. Correct it there or just before.", shortened(said))
+    };
+    ImportProblem::new(line.max(1), column, message)
+}
+
+/// Whether a limit was reached: the document may be YAML, but it is none that people write.
+fn is_too_much(error: &Error) -> bool {
+    match error {
+        Error::AliasError { error, .. } => is_too_much(error),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
         | Error::AliasReplayCounterOverflow { .. }
-        | Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            "The file is too deep or too large from here on, or repeats too much by aliases. Keep to the tests, and write out what \
-             aliases stand for."
-                .to_owned()
-        }
-        Error::MultipleDocuments { .. } => "A second document begins here. Keep one of them.".to_owned(),
-        error => {
-            let said = error.render_with_formatter(&UserMessageFormatter);
-            let place = location.map(|place| format!(" at line {}, column {}", place.line(), place.column()));
-            let said = place.and_then(|place| said.strip_suffix(&place)).unwrap_or(&said);
-            format!("This is not YAML: {said}. Correct it there or just before.")
-        }
-    };
-    ImportProblem::new(line.max(1), column, message)
+        | Error::RecursiveReferencesRequireWeakTypes { .. } => true,
+        // The scanner, which runs ahead of the budget, has no kind of its own for this.
+        other => other.render_with_formatter(&UserMessageFormatter).contains("recursion limit"),
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -21,11 +21,16 @@ fn assert_refused_by_all(text: &str) {
 
 #[test]
 fn ten_megabytes_of_anything() {
-    for piece in [
-        "a", ",", "\"", "\n", "\r", "[", "{", "{\"a\":", "- ", "- - ", "a: ", "&a [", "*a ", "é", "\0", "\\", "\t",
-        "#", "!", "%", "? ",
-    ] {
+    for piece in [",", "\"", "\n", "[", "- "] {
         assert_refused_by_all(&piece.repeat(TEN_MB / piece.len()));
+    }
+}
+
+#[test]
+fn a_megabyte_of_anything_else() {
+    for piece in ["a", "\r", "{", "{\"a\":", "- - ", "a: ", "&a [", "*a ", "é", "\0", "\\", "\t", "#", "!", "%", "? "]
+    {
+        assert_refused_by_all(&piece.repeat(TEN_MB / 10 / piece.len()));
     }
 }
 
@@ -54,7 +59,7 @@ fn a_hundred_thousand_commas() {
     let commas = ",".repeat(100_000);
     assert_refused(CaseFormat::Csv, &format!("name,input\n{commas}x"), 2, 1, &["100,001 cells"]);
     assert_refused(CaseFormat::Csv, &format!("name,input\na,b\n{commas}x\n"), 3, 1, &[]);
-    assert_refused(CaseFormat::Csv, &commas, 1, 1, &["call one of them input"]);
+    assert_refused(CaseFormat::Csv, &commas, 1, 1, &["100,001 columns", "1,000"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn lines_are_refused_where_they_are_wrong() {
     assert_refused(&with("\"latency_ms\": -1"), 1, None, &["latency_ms is below 0"]);
     assert_refused(&with("\"cost_usd\": -0.1"), 1, None, &["cost_usd is below 0"]);
     assert_refused(&with("\"input_tokens\": -1"), 1, 65, &["u64"]);
-    assert_refused(&with("\"cost\": 1"), 1, 56, &["unknown field `cost`", "`cost_usd`"]);
+    assert_refused(&with("\"cost\": 1"), 1, 53, &["unknown field `cost`", "`cost_usd`"]);
     assert_refused("{\"case\": \"Refund\", \"side\": \"a\", \"output\": \"\\u0000\"}", 1, None, &["NUL"]);
 }
 

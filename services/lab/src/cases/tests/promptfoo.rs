@@ -99,9 +99,9 @@ tests:
 #[test]
 fn what_is_not_yaml_is_pointed_at() {
     assert_refused(FORMAT, "tests:\n  - vars: {input: a\n  - vars: {input: b}\n", 3, 9, &["This is not YAML"]);
-    assert_refused(FORMAT, "tests:\n\t- vars: {}\n", 2, 1, &["This is not YAML"]);
+    assert_refused(FORMAT, "tests:\n\t- vars: {}\n", 2, 2, &["This is not YAML"]);
     assert_refused(FORMAT, "tests: []\ntests: []\n", 2, 1, &["tests"]);
-    assert_refused(FORMAT, "tests: []\n---\ntests: []\n", 2, 1, &["second document"]);
+    assert_refused(FORMAT, "tests: []\n---\ntests: []\n", 3, 1, &["second document"]);
     assert_refused(FORMAT, "- *unknown\n", 1, 3, &[]);
     assert_refused(FORMAT, "- &a [*a]\n", 1, 7, &["aliases"]);
 }
