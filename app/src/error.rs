@@ -80,6 +80,26 @@ impl From<versioning::VersioningError> for AppError {
     }
 }
 
+#[cfg(feature = "ssr")]
+impl From<lab::LabError> for AppError {
+    fn from(error: lab::LabError) -> Self {
+        use leptos::prelude::use_context;
+
+        match error {
+            lab::LabError::Versioning(error) => error.into(),
+            error => {
+                if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+                    && let Ok(status) = status_of(error.kind()).try_into()
+                {
+                    response.set_status(status);
+                }
+                let request_id = use_context::<RequestId>().map(|RequestId(id)| id);
+                Self { code: error.code().into(), message: error.to_string(), request_id }
+            }
+        }
+    }
+}
+
 /// The HTTP status of a refusal or a failure, as the REST API has it.
 #[cfg(feature = "ssr")]
 fn status_of(kind: versioning::ErrorKind) -> u16 {

@@ -38,7 +38,9 @@ async fn measure() -> bool {
     fill(&pool).await;
     let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
     let options = LeptosOptions::builder().output_name("verbatim").build();
-    let ours = serve(server::router(AppState::new(services, pool.clone(), options, Duration::from_secs(30)))).await;
+    let lab = support::lab(&pool, &services);
+    let ours =
+        serve(server::router(AppState::new(services, lab, pool.clone(), options, Duration::from_secs(30)))).await;
 
     let mut met = page(&ours, COMPARISON.0, COMPARISON.1).await;
     for path in HISTORIES {

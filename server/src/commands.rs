@@ -13,7 +13,7 @@ use versioning::{LoadingSettings, PromptStore, Services};
 use crate::{
     config::{Cli, Command, CommonSettings},
     database::Database,
-    seeds, serve,
+    lab_command, seeds, serve,
 };
 
 /// Runs the command that was given.
@@ -30,6 +30,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             with_services(&common, async |services| export(&services, output.as_deref()).await).await
         }
         Command::Import { file } => with_services(&common, async |services| import(&services, &file).await).await,
+        Command::Lab(command) => Ok(lab_command::run(&command).await),
         Command::WithDatabase { program } => with_database(&common, &program).await,
     }
 }

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::lab_command::LabCommand;
+
 /// A prompt registry that only moves forward.
 #[derive(Debug, Parser)]
 #[command(name = "verbatim", version, about)]
@@ -39,6 +41,9 @@ pub enum Command {
         /// The file to read; `-` is standard input.
         file: PathBuf,
     },
+    /// The A/B lab of a server that is running.
+    #[command(subcommand)]
+    Lab(LabCommand),
     /// Run a program with DATABASE_URL naming a migrated database that lives as long as the program runs.
     WithDatabase {
         /// The program and its arguments.
@@ -104,6 +109,12 @@ pub struct ServeSettings {
     /// Whether an empty registry is filled with the ten agents to start from.
     #[arg(long, env = "VERBATIM_SEED", default_value_t = true, action = clap::ArgAction::Set, global = true)]
     pub seed: bool,
+    /// A file of model prices in place of the built-in table: CSV with model, input_usd_per_million, output_usd_per_million.
+    #[arg(long, env = "VERBATIM_PRICES", global = true)]
+    pub prices: Option<PathBuf>,
+    /// Seconds that calls of the lab are kept for a node that is not heard of: then another node makes them.
+    #[arg(long, env = "VERBATIM_LAB_LEASE", default_value = "15", value_parser = seconds, global = true)]
+    pub lab_lease: Duration,
     /// Where the built scripts and styles of the pages lie.
     #[arg(long, env = "VERBATIM_SITE_ROOT", default_value = "target/site", global = true)]
     pub site_root: PathBuf,

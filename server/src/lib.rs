@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod database;
 pub mod health;
+pub mod lab_command;
 pub mod metrics;
 pub mod observe;
 pub mod origin;

@@ -1,9 +1,15 @@
 //! From settings to a running server, and down again without losing a request.
 
-use std::{net::SocketAddr, path::Path, sync::atomic::Ordering};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
+use agents::{Models, Prices};
 use anyhow::{Context, bail};
 use axum::middleware;
+use lab::{Lab, Runner, RunnerSettings};
 use leptos::config::LeptosOptions;
 use tokio::{
     net::TcpListener,
@@ -51,7 +57,13 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     let _listening = listen(&services).await;
 
     let options = leptos_options(settings.addr, &settings.site_root)?;
-    let state = AppState::new(services, database.pool.clone(), options, settings.request_timeout);
+    let prices = match &settings.prices {
+        Some(path) => Prices::read(path).with_context(|| format!("cannot use the prices of {}", path.display()))?,
+        None => Prices::built_in(),
+    };
+    let lab = Lab::new(database.pool.clone(), services.clone(), Arc::new(Models::from_env()), prices);
+    let runner = Runner::spawn(lab.clone(), RunnerSettings { lease: settings.lab_lease, ..RunnerSettings::default() });
+    let state = AppState::new(services, lab, database.pool.clone(), options, settings.request_timeout);
     let address = listener.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let draining = state.draining.clone();
@@ -70,8 +82,11 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     draining.store(true, Ordering::Relaxed);
     tracing::info!("told to stop; requests under way are given time to end");
     let _ = stop.send(());
+    let ended = async {
+        tokio::join!(&mut server, runner.stop(settings.drain_timeout));
+    };
     tokio::select! {
-        () = &mut server => {}
+        () = ended => {}
         () = tokio::time::sleep(settings.drain_timeout) => {
             tracing::warn!(seconds = settings.drain_timeout.as_secs_f64(), "requests under way were cut off");
         }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::extract::FromRef;
+use lab::Lab;
 use leptos::config::LeptosOptions;
 use sqlx::PgPool;
 use versioning::Services;
@@ -24,6 +25,8 @@ pub struct AppState(Arc<Parts>);
 pub struct Parts {
     /// The services that pages, REST and agents share.
     pub services: Services,
+    /// The A/B lab.
+    pub lab: Lab,
     /// What is counted.
     pub metrics: Metrics,
     /// Where the pages' scripts and styles lie.
@@ -44,9 +47,15 @@ impl std::ops::Deref for AppState {
 
 impl AppState {
     /// A state over a migrated database. The pool is only counted; queries go through the services.
-    pub fn new(services: Services, pool: PgPool, leptos_options: LeptosOptions, request_timeout: Duration) -> Self {
+    pub fn new(
+        services: Services,
+        lab: Lab,
+        pool: PgPool,
+        leptos_options: LeptosOptions,
+        request_timeout: Duration,
+    ) -> Self {
         let metrics = Metrics::new(services.clone(), pool);
-        Self(Arc::new(Parts { services, metrics, leptos_options, request_timeout, draining: Arc::default() }))
+        Self(Arc::new(Parts { services, lab, metrics, leptos_options, request_timeout, draining: Arc::default() }))
     }
 
     /// Whether the server has been told to stop.

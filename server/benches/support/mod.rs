@@ -24,6 +24,12 @@ pub fn report(what: &str, figures: &str, ratio: f64, goal: Goal) -> bool {
     is_met
 }
 
+/// A lab over a database, with no model.
+pub fn lab(pool: &sqlx::PgPool, services: &versioning::Services) -> lab::Lab {
+    let models = std::sync::Arc::new(agents::Models::new(agents::ModelsSettings::default()));
+    lab::Lab::new(pool.clone(), services.clone(), models, agents::Prices::built_in())
+}
+
 /// The value in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -9,6 +9,7 @@ use crate::{observe, state::AppState};
 
 pub mod conditional;
 mod extract;
+pub mod lab;
 pub mod problem;
 pub mod prompts;
 
@@ -27,6 +28,7 @@ use problem::ApiError;
     tags(
         (name = "prompts", description = "Versions of prompts: create, promote, read."),
         (name = "cache", description = "The cache that active prompts are served from."),
+        (name = "lab", description = "Experiments: test cases, runs, results, verdicts, winners."),
     ),
 )]
 struct ApiDoc;
@@ -44,7 +46,27 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(prompts::read::get_active))
             .routes(routes!(prompts::read::get_version))
             .routes(routes!(prompts::cache::clear_cache))
-            .routes(routes!(prompts::cache::cache_stats)),
+            .routes(routes!(prompts::cache::cache_stats))
+            .routes(routes!(lab::sets::list_models))
+            .routes(routes!(lab::sets::list_sets, lab::sets::create_set))
+            .routes(routes!(lab::sets::get_set, lab::sets::rename_set, lab::sets::delete_set))
+            .routes(routes!(lab::sets::import_cases))
+            .routes(routes!(lab::sets::export_cases))
+            .routes(routes!(lab::cases::add_case))
+            .routes(routes!(lab::cases::replace_case, lab::cases::delete_case))
+            .routes(routes!(lab::cases::duplicate_case))
+            .routes(routes!(lab::cases::move_case))
+            .routes(routes!(lab::runs::list_runs, lab::runs::start_run))
+            .routes(routes!(lab::runs::dry_run))
+            .routes(routes!(lab::runs::import_outputs))
+            .routes(routes!(lab::runs::get_run))
+            .routes(routes!(lab::runs::cancel_run))
+            .routes(routes!(lab::results::get_results))
+            .routes(routes!(lab::results::get_verdict))
+            .routes(routes!(lab::results::export_results))
+            .routes(routes!(lab::results::next_pair))
+            .routes(routes!(lab::results::vote))
+            .routes(routes!(lab::results::choose_winner)),
     )
 }
 

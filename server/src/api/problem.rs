@@ -4,6 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use lab::LabError;
 use serde::Serialize;
 use utoipa::ToSchema;
 use versioning::{AgentType, ErrorKind, InvalidInput, Version, VersioningError};
@@ -113,21 +114,37 @@ impl IntoResponse for ApiError {
 
 impl From<VersioningError> for ApiError {
     fn from(error: VersioningError) -> Self {
-        let status = match error.kind() {
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::Conflict => StatusCode::CONFLICT,
-            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
-            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
         Self {
-            status,
+            status: status_of(error.kind()),
             code: error.code(),
             detail: error.to_string(),
             field: error.field().map(Into::into),
             subject: Box::new((error.subject().0.cloned(), error.subject().1)),
             cause: error.source().is_some().then(|| Arc::new(error) as Arc<dyn Error + Send + Sync>),
         }
+    }
+}
+
+impl From<LabError> for ApiError {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Versioning(error) => error.into(),
+            error => {
+                let mut answer = Self::new(status_of(error.kind()), error.code(), error.to_string());
+                answer.field = error.field().map(ToOwned::to_owned);
+                answer
+            }
+        }
+    }
+}
+
+fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -83,6 +83,7 @@ fn vendor(state: &AppState) -> Router<AppState> {
 /// What pages and server functions find in their context, and the headers that every page has.
 fn provide_page_context(state: &AppState) {
     provide_context(state.services.clone());
+    provide_context(state.lab.clone());
     if let Some(parts) = use_context::<http::request::Parts>()
         && let Some(id) = parts.extensions.get::<RequestId>()
     {

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
 mod api_bad_input;
+mod api_lab;
 mod api_prompts;
+mod lab_process;
 mod openapi;
 mod page_forms;
 mod page_live;

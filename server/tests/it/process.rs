@@ -29,10 +29,12 @@ pub struct Node {
 }
 
 /// The binary, without the settings of whoever runs the tests.
-fn verbatim() -> Command {
+pub fn verbatim() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verbatim"));
     let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        name == "DATABASE_URL" || name.to_string_lossy().starts_with("VERBATIM_") && name != "VERBATIM_POSTGRES_BIN"
+        let name = name.to_string_lossy();
+        let ours = ["VERBATIM_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "OLLAMA_"];
+        name == "DATABASE_URL" || ours.iter().any(|ours| name.starts_with(ours)) && name != "VERBATIM_POSTGRES_BIN"
     });
     for name in ours.collect::<Vec<_>>() {
         command.env_remove(name);
@@ -73,7 +75,8 @@ impl Node {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap()
     }
 
-    async fn kill(mut self) {
+    /// As a machine that loses its power does.
+    pub async fn kill(mut self) {
         kill_process(self.pid(), Signal::KILL).unwrap();
         self.child.wait().await.unwrap();
     }

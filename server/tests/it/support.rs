@@ -20,6 +20,8 @@ pub struct Client {
     router: Router,
     /// Set to make the node drain.
     pub draining: Arc<AtomicBool>,
+    /// The lab behind it.
+    pub lab: lab::Lab,
 }
 
 /// What was answered.
@@ -36,11 +38,24 @@ impl Client {
     }
 
     pub fn with_timeout(pool: &PgPool, request_timeout: Duration) -> Self {
+        Self::over(pool, request_timeout, |services| {
+            let models = Arc::new(agents::Models::new(agents::ModelsSettings::default()));
+            lab::Lab::new(pool.clone(), services.clone(), models, agents::Prices::built_in())
+        })
+    }
+
+    /// With a lab of the test's own.
+    pub fn with_lab(pool: &PgPool, lab: impl FnOnce(&Services) -> lab::Lab) -> Self {
+        Self::over(pool, Duration::from_secs(30), lab)
+    }
+
+    fn over(pool: &PgPool, request_timeout: Duration, lab: impl FnOnce(&Services) -> lab::Lab) -> Self {
         let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
         let options = LeptosOptions::builder().output_name("verbatim").site_root("target/no-site").build();
-        let state = AppState::new(services, pool.clone(), options, request_timeout);
+        let lab = lab(&services);
+        let state = AppState::new(services, lab.clone(), pool.clone(), options, request_timeout);
         let draining = state.draining.clone();
-        Self { router: server::router(state), draining }
+        Self { router: server::router(state), draining, lab }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -64,6 +79,19 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.post_raw(path, "application/json", body.to_string()).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send_json(Method::PUT, path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send_json(Method::PATCH, path, body).await
+    }
+
+    async fn send_json(&self, method: Method, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     pub async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {

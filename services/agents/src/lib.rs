@@ -19,7 +19,7 @@ mod settings;
 pub use completion::{Answer, MAX_ANSWER_BYTES, complete};
 pub use error::{ModelError, ModelErrorKind};
 pub use model::{Ending, LanguageModel, ModelRequest, Piece, ProviderState, Reachability, StopReason, Usage};
-pub use models::{Models, ModelsSettings};
+pub use models::{Models, ModelsSettings, install_tls};
 pub use name::{InvalidModelName, ModelName, Provider};
 pub use prices::{Price, Prices, PricesError, estimate_tokens};
 pub use retries::{LONGEST_RETRY_AFTER, Retries, Tried, complete_with_retries};

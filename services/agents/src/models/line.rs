@@ -12,6 +12,15 @@ pub(super) struct Line {
     pub(super) genai: genai::Client,
 }
 
+/// Chooses what encrypts connections, once for a process: HTTP clients of this build have none of their own.
+pub fn install_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // It fails when the program has chosen one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 /// The clients of a process.
 pub(super) struct Lines {
     /// To this machine: no proxy of the environment leads there.
@@ -22,11 +31,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn open() -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // It fails when the program has chosen one already, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        install_tls();
         Self { near: open(true), far: open(false) }
     }
 

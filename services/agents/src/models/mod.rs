@@ -4,6 +4,7 @@ mod address;
 mod catalogue;
 mod failures;
 mod line;
+
 mod quiet;
 mod settings;
 mod streaming;
@@ -27,7 +28,7 @@ use crate::{
     LanguageModel, ModelError, ModelErrorKind, ModelName, ModelRequest, Piece, Prices, Provider, ProviderState, Secret,
 };
 
-pub use self::settings::ModelsSettings;
+pub use self::{line::install_tls, settings::ModelsSettings};
 
 /// The models of all providers that are configured.
 ///

@@ -1,0 +1,107 @@
+//! What lab requests have in common: ids in paths, parameters, and texts that are not JSON.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequestParts, RawPathParams},
+};
+use http::{StatusCode, request::Parts};
+use uuid::Uuid;
+
+use crate::api::problem::ApiError;
+
+/// The path segment `{id}`, and `{case_id}` where there is one. What is no UUID names nothing.
+pub struct Ids(pub Uuid, pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let unknown = |what: &str| {
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                "unknown_id",
+                format!("There is nothing of the id {what:?}. An id is a UUID, as the answers of the lab have it."),
+            )
+            .in_field("id")
+        };
+        let segments = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown(""))?;
+        let id = |name: &str| {
+            let text = segments.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+            text.map_or(Ok(Uuid::nil()), |text| {
+                text.parse().map_err(|_| unknown(&text.chars().take(60).collect::<String>()))
+            })
+        };
+        Ok(Self(id("id")?, id("case_id")?))
+    }
+}
+
+/// The parameters of a query, by name; one that is not among `known` is refused.
+pub struct Parameters(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(pairs)| Self(pairs))
+            .map_err(|_| {
+                ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_query",
+                    "The query is not of the form name=value&name=value.",
+                )
+            })
+    }
+}
+
+impl Parameters {
+    /// These, and no others.
+    pub fn only(self, known: &[&str]) -> Result<Self, ApiError> {
+        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(self),
+            Some((name, _)) => {
+                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+                let detail = format!("There is no parameter {name:?} here. Known: {known}.");
+                Err(ApiError::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail).in_field(name.clone()))
+            }
+        }
+    }
+
+    /// The value of a parameter, if it is given.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A whole number in a range.
+    pub fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+        default: u32,
+    ) -> Result<u32, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let detail = format!("{name} is a whole number from {} to {}.", range.start(), range.end());
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_parameter", detail).in_field(name)
+        })
+    }
+}
+
+/// A body of UTF-8 up to so many bytes.
+pub async fn text(body: Body, limit: usize) -> Result<String, ApiError> {
+    let bytes = to_bytes(body, limit).await.map_err(|_| {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("The body is larger than {} MiB, or ended too early. Send it in parts.", limit / 1024 / 1024),
+        )
+    })?;
+    String::from_utf8(bytes.into()).map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "not_utf8",
+            format!("The body is not UTF-8 at byte {}. Save the file as UTF-8.", error.utf8_error().valid_up_to()),
+        )
+    })
+}

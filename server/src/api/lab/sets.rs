@@ -1,0 +1,214 @@
+//! Models, and sets of test cases.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::IntoResponse,
+};
+use http::{HeaderValue, StatusCode, header};
+use lab::{SetSummary, TestSet, cases::CaseFormat};
+use versioning::AgentType;
+
+use super::{
+    read::{Ids, Parameters, text},
+    wire::{CreateSetRequest, ImportedResponse, RenameSetRequest},
+};
+use crate::{
+    api::{
+        extract::JsonBody,
+        problem::{ApiError, Problem},
+    },
+    state::AppState,
+};
+
+/// The largest file of test cases, in bytes.
+const MAX_IMPORT: usize = 10 * 1024 * 1024;
+
+/// List the models
+///
+/// Which providers can be reached, with their models, and how to configure those that cannot.
+#[utoipa::path(
+    get, path = "/lab/models", tag = "lab", operation_id = "list_models",
+    responses((status = 200, description = "Every provider.", body = Vec<Object>)),
+)]
+pub async fn list_models(State(state): State<AppState>) -> impl IntoResponse {
+    let providers = state.lab.models().await.into_iter().map(|provider| {
+        let (status, detail) = match provider.state {
+            agents::Reachability::Reachable => ("reachable", None),
+            agents::Reachability::NotConfigured { how } => ("not_configured", Some(how)),
+            agents::Reachability::Unreachable { why } => ("unreachable", Some(why)),
+        };
+        serde_json::json!({
+            "provider": provider.provider.as_str(), "models": provider.models, "status": status, "detail": detail,
+        })
+    });
+    Json(providers.collect::<Vec<_>>())
+}
+
+/// List the sets
+#[utoipa::path(
+    get, path = "/lab/sets", tag = "lab", operation_id = "list_sets",
+    params(("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev")),
+    responses(
+        (status = 200, description = "The sets, without their cases.", body = Vec<SetSummary>),
+        (status = 400, description = "A parameter breaks its rule or is unknown.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn list_sets(
+    State(state): State<AppState>,
+    parameters: Parameters,
+) -> Result<Json<Vec<SetSummary>>, ApiError> {
+    let parameters = parameters.only(&["agent_type"])?;
+    let agent_type: Option<AgentType> = parameters.get("agent_type").map(str::parse).transpose()?;
+    Ok(Json(state.lab.sets(agent_type.as_ref()).await?))
+}
+
+/// Create a set
+#[utoipa::path(
+    post, path = "/lab/sets", tag = "lab", operation_id = "create_set", request_body = CreateSetRequest,
+    responses(
+        (status = 201, description = "The set.", body = TestSet),
+        (status = 400, description = "A value breaks its rule; `detail` names the case.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such agent.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn create_set(
+    State(state): State<AppState>,
+    JsonBody(request): JsonBody<CreateSetRequest>,
+) -> Result<impl IntoResponse, ApiError> {
+    let set = state.lab.create_set(&request.agent_type.parse()?, &request.name, &request.test_cases).await?;
+    let location = format!("/api/v1/lab/sets/{}", set.summary.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(set)))
+}
+
+/// Get a set
+///
+/// With its cases, in order.
+#[utoipa::path(
+    get, path = "/lab/sets/{id}", tag = "lab", operation_id = "get_set",
+    params(("id" = String, Path, description = "The set.")),
+    responses(
+        (status = 200, description = "The set.", body = TestSet),
+        (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn get_set(State(state): State<AppState>, Ids(id, _): Ids) -> Result<Json<TestSet>, ApiError> {
+    Ok(Json(state.lab.set(id).await?))
+}
+
+/// Rename a set
+#[utoipa::path(
+    patch, path = "/lab/sets/{id}", tag = "lab", operation_id = "rename_set", request_body = RenameSetRequest,
+    params(("id" = String, Path, description = "The set.")),
+    responses(
+        (status = 200, description = "The set.", body = TestSet),
+        (status = 400, description = "The name breaks its rule.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn rename_set(
+    State(state): State<AppState>,
+    Ids(id, _): Ids,
+    JsonBody(request): JsonBody<RenameSetRequest>,
+) -> Result<Json<TestSet>, ApiError> {
+    state.lab.rename_set(id, &request.name).await?;
+    Ok(Json(state.lab.set(id).await?))
+}
+
+/// Delete a set
+///
+/// Runs keep their copies of its cases.
+#[utoipa::path(
+    delete, path = "/lab/sets/{id}", tag = "lab", operation_id = "delete_set",
+    params(("id" = String, Path, description = "The set.")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn delete_set(State(state): State<AppState>, Ids(id, _): Ids) -> Result<StatusCode, ApiError> {
+    state.lab.delete_set(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Import cases
+///
+/// Adds the cases of a file at the end of a set, all or none. The format is that of `Content-Type` (`text/csv`,
+/// `application/jsonl`, `application/yaml` for the `tests:` of promptfoo), or of `format`.
+#[utoipa::path(
+    post, path = "/lab/sets/{id}/import", tag = "lab", operation_id = "import_cases",
+    request_body(content = String, content_type = "text/csv"),
+    params(
+        ("id" = String, Path, description = "The set."),
+        ("format" = Option<String>, Query, description = "`csv`, `json-lines` or `promptfoo`."),
+    ),
+    responses(
+        (status = 200, description = "How many cases were added.", body = ImportedResponse),
+        (status = 400, description = "The file cannot be read: `detail` names line and column. Nothing was added.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A name is taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The file is larger than 10 MiB.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn import_cases(
+    State(state): State<AppState>,
+    Ids(id, _): Ids,
+    parameters: Parameters,
+    request: Request,
+) -> Result<Json<ImportedResponse>, ApiError> {
+    let parameters = parameters.only(&["format"])?;
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let named = match media_type.as_str() {
+        "text/csv" => Some(CaseFormat::Csv),
+        "application/jsonl" | "application/x-ndjson" | "application/ndjson" | "application/json-lines" => {
+            Some(CaseFormat::JsonLines)
+        }
+        "application/yaml" | "text/yaml" | "application/x-yaml" => Some(CaseFormat::Promptfoo),
+        _ => None,
+    };
+    let asked = parameters.get("format").map(format_of).transpose()?;
+    let text = text(request.into_body(), MAX_IMPORT).await?;
+    let format = asked.or(named).unwrap_or_else(|| CaseFormat::guess(None, &text));
+    let imported = state.lab.import_cases(id, format, &text).await?;
+    Ok(Json(ImportedResponse { imported }))
+}
+
+/// Export cases
+#[utoipa::path(
+    get, path = "/lab/sets/{id}/export", tag = "lab", operation_id = "export_cases",
+    params(
+        ("id" = String, Path, description = "The set."),
+        ("format" = Option<String>, Query, description = "`csv`, `json-lines` (if not given) or `promptfoo`."),
+    ),
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "application/jsonl"),
+        (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn export_cases(
+    State(state): State<AppState>,
+    Ids(id, _): Ids,
+    parameters: Parameters,
+) -> Result<impl IntoResponse, ApiError> {
+    let parameters = parameters.only(&["format"])?;
+    let format = parameters.get("format").map_or(Ok(CaseFormat::JsonLines), format_of)?;
+    let text = state.lab.export_cases(id, format).await?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()))], text))
+}
+
+fn format_of(name: &str) -> Result<CaseFormat, ApiError> {
+    // By how its files end, too.
+    let by_extension = CaseFormat::ALL.into_iter().find(|format| format.extension() == name);
+    by_extension.map_or_else(|| name.parse(), Ok).map_err(|_| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "unknown_format",
+            format!("{name:?} is not a format of test cases. Choose csv, json-lines or promptfoo."),
+        )
+        .in_field("format")
+    })
+}
