@@ -1,29 +1,67 @@
-//! What this browser keeps of an edit until it is saved: it survives a reload, a crash and another page.
+//! What this browser keeps of edits until they are saved: it survives a reload, a crash and another page.
+//!
+//! Every opening of the editor writes a draft of its own, under a random id: two tabs never overwrite each other, and what is
+//! found is not touched until the writer says what is to become of it. The id travels with the form, and comes back in the
+//! address once the text is saved.
 
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
+use web_sys::js_sys;
 
-/// An edit that was not saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Draft {
+/// What stands before the name of everything that is kept here.
+const PREFIX: &str = "verbatim.draft.";
+
+/// How long a draft is kept, in seconds.
+const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
+
+/// What a person writes into the editor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Written {
     /// The text.
     pub text: String,
     /// The notes.
     pub notes: String,
     /// Who writes.
-    #[serde(default)]
     pub author: String,
     /// Which number it raises.
-    #[serde(default)]
     pub bump: String,
+    /// The name of a new agent; empty elsewhere.
+    pub name: String,
+}
+
+impl Written {
+    /// Whether each part of it is as it was in the beginning, or as it is here: nothing is in it that this does not have too.
+    pub fn is_covered_by(&self, other: &Self, beginning: &Self) -> bool {
+        let parts = |written: &Self| {
+            let Self { text, notes, author, bump, name } = written.clone();
+            [text, notes, author, bump, name]
+        };
+        let parts = parts(self).into_iter().zip(parts(other)).zip(parts(beginning));
+        parts.into_iter().all(|((mine, theirs), first)| mine == theirs || mine == first)
+    }
+}
+
+/// An edit that was not saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// What tells it apart from the others; part of where it is kept.
+    #[serde(skip)]
+    pub id: String,
+    /// What was written.
+    #[serde(flatten)]
+    pub written: Written,
     /// The version that it was written from.
     pub base: String,
     /// What was live then.
     pub seen_active: String,
     /// What was saved last then.
     pub seen_newest: String,
+    /// The label at the marks that a merge left in it.
+    #[serde(default)]
+    pub merged: String,
     /// When it was kept, in seconds since 1970.
     pub at: i64,
 }
@@ -32,8 +70,8 @@ fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
 
-fn draft_key(agent_type: &str) -> String {
-    format!("verbatim.draft.{agent_type}")
+fn draft_key(agent_type: &str, id: &str) -> String {
+    format!("{PREFIX}{agent_type}.{id}")
 }
 
 fn values_key(agent_type: &str) -> String {
@@ -43,27 +81,75 @@ fn values_key(agent_type: &str) -> String {
 /// The time, in seconds since 1970.
 #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 fit")]
 pub fn now() -> i64 {
-    (web_sys::js_sys::Date::now() / 1000.0) as i64
+    (js_sys::Date::now() / 1000.0) as i64
+}
+
+/// An id that no other draft has.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a random number of 48 bits fits")]
+pub fn new_id() -> String {
+    let random = (js_sys::Math::random() * 281_474_976_710_656.0) as u64;
+    format!("{:x}-{random:012x}", now())
+}
+
+/// The names of all that is kept for drafts.
+fn keys(storage: &web_sys::Storage) -> Vec<String> {
+    let count = storage.length().unwrap_or(0);
+    (0..count).filter_map(|index| storage.key(index).ok().flatten()).filter(|key| key.starts_with(PREFIX)).collect()
 }
 
 impl Draft {
-    /// The draft of an agent; of a new agent, under the empty name.
-    pub fn find(agent_type: &str) -> Option<Self> {
-        leptos::serde_json::from_str(&storage()?.get_item(&draft_key(agent_type)).ok()??).ok()
+    /// The drafts of an agent, the newest first; of new agents, under the empty name. Old ones are dropped on the way.
+    pub fn all(agent_type: &str) -> Vec<Self> {
+        let Some(storage) = storage() else { return Vec::new() };
+        let prefix = draft_key(agent_type, "");
+        let mut drafts = Vec::new();
+        for key in keys(&storage) {
+            let text = storage.get_item(&key).ok().flatten().unwrap_or_default();
+            let draft = leptos::serde_json::from_str::<Self>(&text).ok();
+            match (draft, key.strip_prefix(&prefix)) {
+                (Some(draft), _) if now() - draft.at > KEPT_FOR => {
+                    let _ = storage.remove_item(&key);
+                }
+                (Some(draft), Some(id)) => drafts.push(Self { id: id.to_owned(), ..draft }),
+                _ => {}
+            }
+        }
+        drafts.sort_by_key(|draft| std::cmp::Reverse(draft.at));
+        drafts
     }
 
     /// Keeps it. Tells whether the browser did.
     pub fn keep(&self, agent_type: &str) -> bool {
         let text = leptos::serde_json::to_string(self).unwrap_or_default();
-        storage().is_some_and(|storage| storage.set_item(&draft_key(agent_type), &text).is_ok())
+        storage().is_some_and(|storage| storage.set_item(&draft_key(agent_type, &self.id), &text).is_ok())
     }
 
-    /// Forgets the draft of an agent.
-    pub fn forget(agent_type: &str) {
-        if let Some(storage) = storage() {
-            let _ = storage.remove_item(&draft_key(agent_type));
+    /// Forgets the draft with this id, whichever agent it is of.
+    pub fn forget(id: &str) {
+        let Some(storage) = storage().filter(|_| !id.is_empty()) else { return };
+        let end = format!(".{id}");
+        for key in keys(&storage).into_iter().filter(|key| key.ends_with(&end)) {
+            let _ = storage.remove_item(&key);
         }
     }
+}
+
+/// Takes a parameter out of the page's address, as if it had never been there, and gives its value.
+pub fn take_from_address(name: &str) -> Option<String> {
+    let location = window().location();
+    let query = location.search().ok()?;
+    let is_it = |part: &&str| part.split('=').next() == Some(name);
+    let parts = query.trim_start_matches('?').split('&');
+    let value = parts.clone().find(is_it)?.split_once('=').map_or("", |(_, value)| value).to_owned();
+    let rest = parts.filter(|part| !is_it(part)).collect::<Vec<_>>().join("&");
+    let mark = if rest.is_empty() { "" } else { "?" };
+    let address = format!("{}{mark}{rest}{}", location.pathname().ok()?, location.hash().ok()?);
+    if let Ok(history) = window().history() {
+        // What the router keeps with the entry stays with it.
+        let state = history.state().unwrap_or_default();
+        let _ = history.replace_state_with_url(&state, "", Some(&address));
+    }
+    Some(value)
 }
 
 /// The values that the agent's variables were given last.

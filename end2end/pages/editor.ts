@@ -18,6 +18,10 @@ export class EditorPage {
   readonly conflict: Locator;
   readonly draft: Locator;
   readonly kept: Locator;
+  /** The version to start from. */
+  readonly from: Locator;
+  /** What says that the text is that of its base. */
+  readonly same: Locator;
 
   constructor(readonly page: Page) {
     this.text = page.getByRole("textbox", { name: /^Prompt\. / });
@@ -30,8 +34,10 @@ export class EditorPage {
     this.agentType = page.getByLabel("Agent type");
     this.save = page.getByRole("button", { name: "Save as new version" });
     this.saveAndPromote = page.getByRole("button", { name: "Save and promote" });
-    this.conflict = page.getByRole("alert").filter({ has: page.getByRole("heading", { name: / wrote / }) });
+    this.conflict = page.getByRole("alert").filter({ has: page.getByRole("heading", { name: /while you were writing/ }) });
     this.draft = page.getByRole("status").filter({ hasText: "did not save it" });
+    this.from = page.locator(".edit-from [name=from]").first();
+    this.same = page.getByText("saved now, two versions have the same text");
     this.kept = page.getByRole("status").filter({ hasText: /this browser keeps|Nothing is written/ });
   }
 
@@ -78,6 +84,11 @@ export class EditorPage {
         .toSorted((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)
         .map((line) => (line.textContent ?? "").replaceAll("\u00a0", " ")),
     );
+  }
+
+  /** Brings the draft back that is offered. */
+  async restore(): Promise<void> {
+    await this.draft.getByRole("button", { name: "Restore it" }).click();
   }
 
   /** Write, Preview or Changes. */

@@ -81,24 +81,56 @@ test.describe("the editor", () => {
   test("says that a version to start from does not exist, and lets another be chosen", async ({ page, registry, auditThemes }) => {
     const agent = await registry.agent("Be brief.\n");
     const editor = new EditorPage(page);
-    await editor.open(agent);
-    const from = page.getByLabel("Edit from");
     for (const [version, status, said] of [["9.9.9", 404, "has no version 9.9.9"], ["nine", 400, "is not a version"]] as const) {
-      await from.fill(version);
-      const [answer] = await Promise.all([
-        page.waitForResponse((response) => response.url().includes(`from=${version}`)),
-        page.getByRole("button", { name: "Start from it" }).click(),
-      ]);
-      expect(answer.status()).toBe(status);
+      const answer = await page.goto(`/agents/${agent}/edit?from=${version}`);
+      expect(answer?.status()).toBe(status);
       await hydrated(page);
       await expect(page.getByRole("alert")).toContainText(said);
       await auditThemes();
-      await expect(from).toHaveValue(version);
+      await expect(editor.from).toHaveValue(version);
     }
-    await from.fill("1.0.0");
+    await editor.from.fill("1.0.0");
     await page.getByRole("button", { name: "Start from it" }).click();
     await editor.ready();
     await expect.poll(() => editor.lines()).toEqual(["Be brief.", ""]);
+  });
+
+  test("says that a prompt is too long before it is sent, and loses nothing", async ({ page, registry, auditThemes }) => {
+    const agent = await registry.agent("Be brief.\n");
+    const editor = new EditorPage(page);
+    await editor.open(agent);
+    const sent: string[] = [];
+    page.on("request", (request) => {
+      if (request.method() === "POST" && request.url().endsWith("/edit")) sent.push(request.url());
+    });
+    await editor.replace(`${"😀".repeat(60)}\n`.repeat(6000));
+    await editor.notes.fill("Much.");
+    await editor.save.click();
+    await expect(editor.textProblem).toContainText("The prompt has 1,446,000 bytes; at most 1,048,576 (1 MiB of UTF-8) are kept.");
+    expect(sent).toEqual([]);
+    await auditThemes();
+    await expect(editor.notes).toHaveValue("Much.");
+    await editor.replace("Be kind.");
+    await expect(editor.textProblem).toBeHidden();
+    await editor.save.click();
+    await new VersionPage(page).saved(agent, "1.0.1");
+    expect(await registry.text(agent, "1.0.1")).toBe("Be kind.");
+  });
+
+  test("answers a form that cannot be read with a page", async ({ request, registry }) => {
+    const agent = await registry.agent("Be brief.\n");
+    const form = { text: "x".repeat(8 * 1024 * 1024), base: "1.0.0", seen_active: "1.0.0", seen_newest: "1.0.0", bump: "patch" };
+    const long = await request.post(`/agents/${agent}/edit`, { form });
+    expect(long.status()).toBe(413);
+    const page = await long.text();
+    expect(page).toContain("Nothing was saved: what was sent is much longer than a prompt can be");
+    expect(page).toContain("<main");
+    for (const what of ["promote", "reissue"]) {
+      const answer = await request.post(`/agents/%0d%0aX/${what}`, { form: { version: "1.0.0" }, maxRedirects: 0 });
+      expect(answer.status()).toBe(400);
+      expect(await answer.text()).toContain("is not an agent type");
+    }
+    expect(await registry.versions(agent)).toEqual(["1.0.0"]);
   });
 
   test("refuses what is no form, and a prompt that is too long", async ({ request, registry }) => {
@@ -130,6 +162,8 @@ test.describe("a new agent", () => {
       await editor.notes.fill("Begins.");
       expect((await refused(page, editor)).status()).toBe(422);
       await expect(page.locator(".field.wrong", { has: editor.agentType })).toContainText(said);
+      await expect(editor.agentType).toHaveAttribute("aria-invalid", "true");
+      await expect(editor.agentType).toHaveAccessibleDescription(new RegExp(said));
       await expect(editor.agentType).toHaveValue(name);
       await expect(editor.notes).toHaveValue("Begins.");
       await expect.poll(() => editor.lines()).toEqual(["You plan."]);

@@ -112,7 +112,16 @@ test("a draft that is restored after somebody promoted is a conflict, not an ove
   await registry.release(agent, "1.0.1", changed({ 7: "Be kind." }));
   await page.reload();
   await editor.ready();
-  await editor.draft.getByRole("button", { name: "Restore it" }).click();
+  await expect(editor.from).toHaveValue("1.0.1");
+  await editor.restore();
+  // The page of the draft's base: what is chosen, what the changes are counted from and the address say the same.
+  await page.waitForURL((url) => url.search === "?from=1.0.0");
+  await editor.ready();
+  await expect(editor.from).toHaveValue("1.0.0");
+  await expect(page.locator("input[name=base]")).toHaveValue("1.0.0");
+  await expect.poll(() => editor.lines()).toEqual(changed({ 3: "You review Rust code." }).split("\n"));
+  await expect(editor.draft).toBeHidden();
+  await expect(editor.kept).toHaveText("Not saved; this browser keeps a draft.");
   await editor.save.click();
   await expect(editor.conflict).toContainText("while you were writing from 1.0.0");
   await editor.ready();
@@ -132,4 +141,28 @@ test("texts of CR LF are merged as such", async ({ page, registry }) => {
   await editor.saveAndPromote.click();
   await new VersionPage(page).saved(agent, "1.0.2");
   expect((await registry.active(agent)).text).toBe(long(changed({ 3: "You review Rust code.", 7: "Be kind." })));
+});
+
+test("a conflict names who promoted, not only who wrote", async ({ page, registry }) => {
+  const agent = await registry.agent(BASE);
+  await registry.create(agent, "1.1.0", changed({ 7: "Be kind." }), { created_by: "alice" });
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.replaceLine(3, "You review Rust code.");
+  await registry.promote(agent, "1.1.0", "bob");
+  await editor.save.click();
+  await expect(editor.conflict.getByRole("heading")).toHaveText(
+    "bob made 1.1.0, which alice wrote, live while you were writing from 1.0.0",
+  );
+});
+
+test("a prompt that is about conflict marks is saved", async ({ page, registry }) => {
+  const agent = await registry.agent(BASE);
+  const editor = new EditorPage(page);
+  const text = "Settle these:\n<<<<<<< yours\na\n=======\nb\n>>>>>>> 1.0.1\n";
+  await editor.open(agent);
+  await editor.replace(text);
+  await editor.save.click();
+  await new VersionPage(page).saved(agent, "1.0.1");
+  expect(await registry.text(agent, "1.0.1")).toBe(text);
 });

@@ -34,7 +34,7 @@ test("a text that was not saved is offered back, restored and saved", async ({ p
   await expect(editor.draft).toContainText("You wrote on this a moment ago, from 1.0.0, and did not save it.");
   await expect.poll(() => editor.lines()).toEqual(["Be brief.", ""]);
   await auditThemes();
-  await editor.draft.getByRole("button", { name: "Restore it" }).click();
+  await editor.restore();
   await expect(editor.draft).toBeHidden();
   await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Be kind. Be calm."]);
   await expect(editor.notes).toHaveValue("Kinder.");
@@ -56,7 +56,7 @@ test("notes that are written after the text are kept as well", async ({ page, re
   await editor.notes.fill("Written after the text.");
   await leaving(page, "leave", () => page.reload());
   await editor.ready();
-  await editor.draft.getByRole("button", { name: "Restore it" }).click();
+  await editor.restore();
   await expect(editor.notes).toHaveValue("Written after the text.");
 });
 
@@ -135,6 +135,165 @@ test("the text of a new agent is offered back too", async ({ page }) => {
   await expect(editor.kept).toHaveText(KEPT);
   await leaving(page, "leave", () => page.reload());
   await editor.ready();
-  await editor.draft.getByRole("button", { name: "Restore it" }).click();
+  await editor.restore();
   await expect.poll(() => editor.lines()).toEqual(["You plan."]);
+});
+
+/** Opens the editor of an agent in another tab of the same browser. */
+async function otherTab(page: Page, agent: string): Promise<EditorPage> {
+  const editor = new EditorPage(await page.context().newPage());
+  await editor.open(agent);
+  return editor;
+}
+
+test("an address that says what was saved deletes no other draft", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  const version = new VersionPage(page);
+  await editor.open(agent);
+  await editor.append("Be kind.");
+  const saved = page.waitForRequest((request) => request.url().includes("?saved="));
+  await editor.save.click();
+  const address = (await saved).url();
+  await version.saved(agent, "1.0.1");
+  // A reload and a copied address say nothing of it any more.
+  await expect(page).toHaveURL(new RegExp(`/agents/${agent}/versions/1\\.0\\.1$`));
+
+  await editor.open(agent);
+  await editor.append("Be calm.");
+  await expect(editor.kept).toHaveText(KEPT);
+  await leaving(page, "leave", () => page.goto(address));
+  await version.saved(agent, "1.0.1");
+  await page.goto(`/agents/${agent}/versions/1.0.1?saved=${agent}`);
+  await version.saved(agent, "1.0.1");
+  await editor.open(agent);
+  await editor.restore();
+  await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Be calm."]);
+});
+
+test("writing before the offer is answered costs neither text", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.append("Be kind.");
+  await expect(editor.kept).toHaveText(KEPT);
+  await leaving(page, "leave", () => page.reload());
+  await editor.ready();
+  await expect(editor.draft).toBeVisible();
+  await editor.append("Be calm.");
+  await expect(editor.kept).toHaveText(KEPT);
+  await editor.restore();
+  await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Be kind."]);
+  await editor.save.click();
+  await new VersionPage(page).saved(agent, "1.0.1");
+
+  await editor.open(agent, "1.0.0");
+  await expect(editor.draft).toBeVisible();
+  await editor.restore();
+  await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Be calm."]);
+});
+
+test("notes, a name and a number alone are offered back", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  for (const write of [
+    // Keys, because a browser asks only those who did something on the page.
+    () => editor.notes.pressSequentially("Only notes."),
+    () => editor.author.pressSequentially("grace"),
+    () => editor.bump("Major").check(),
+  ]) {
+    await editor.open(agent);
+    await expect(editor.draft).toBeHidden();
+    await write();
+    await expect(editor.kept).toHaveText(KEPT);
+    await leaving(page, "leave", () => page.goto(`/agents/${agent}`));
+    await editor.open(agent);
+    await editor.draft.getByRole("button", { name: "Discard it" }).click();
+    await expect(editor.draft).toBeHidden();
+  }
+  await editor.notes.fill("Only notes.");
+  await editor.author.fill("grace");
+  await editor.bump("Major").check();
+  await expect(editor.kept).toHaveText(KEPT);
+  await leaving(page, "leave", () => page.goto(`/agents/${agent}`));
+  await editor.open(agent);
+  await editor.restore();
+  await expect(editor.notes).toHaveValue("Only notes.");
+  await expect(editor.author).toHaveValue("grace");
+  await expect(editor.bump("Major")).toBeChecked();
+});
+
+test("two tabs keep a draft each", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  const other = await otherTab(page, agent);
+  await editor.append("Be kind.");
+  await expect(editor.kept).toHaveText(KEPT);
+  await other.append("Be calm.");
+  await expect(other.kept).toHaveText(KEPT);
+  await editor.append(" Very.");
+  await expect(editor.size).toContainText("5 words");
+  await expect(editor.kept).toHaveText(KEPT);
+
+  const third = await otherTab(page, agent);
+  await expect(third.draft).toContainText("Beside it: 1 older draft.");
+  const discard = third.draft.getByRole("button", { name: "Discard it" });
+  await discard.click();
+  await expect(third.draft).not.toContainText("Beside it");
+  await discard.click();
+  await expect(third.draft).toBeHidden();
+});
+
+test("a draft of more than 30 days ago is dropped", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.append("Be kind.");
+  await expect(editor.kept).toHaveText(KEPT);
+  await leaving(page, "leave", () => page.goto(`/agents/${agent}`));
+  const drafts = (days: number) =>
+    page.evaluate(
+      ([prefix, seconds]) => {
+        const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+        for (const key of keys) {
+          const draft = JSON.parse(localStorage.getItem(key) ?? "{}");
+          localStorage.setItem(key, JSON.stringify({ ...draft, at: draft.at - seconds }));
+        }
+        return keys.length;
+      },
+      [`verbatim.draft.${agent}.`, days * 86_400] as const,
+    );
+  expect(await drafts(29)).toBe(1);
+  await editor.open(agent);
+  await expect(editor.draft).toBeVisible();
+  expect(await drafts(2)).toBe(1);
+  await editor.open(agent);
+  await expect(editor.kept).toHaveText("Nothing is written yet.");
+  await expect(editor.draft).toBeHidden();
+  expect(await drafts(0)).toBe(0);
+});
+
+test("a text that the browser writes back into the page counts as not saved", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  // What a browser does that comes back to a page: the value is not what the server sent.
+  await page.addInitScript(() => {
+    document.addEventListener("readystatechange", () => {
+      if (document.readyState !== "interactive") return;
+      const area = document.querySelector<HTMLTextAreaElement>("textarea[name=text]");
+      if (area) area.value = "Be brief.\nWritten before.";
+    });
+  });
+  await editor.open(agent);
+  await expect(editor.kept).toHaveText(KEPT);
+  await expect(editor.size).toContainText("4 words");
+  await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Written before."]);
+  // A browser asks only those who did something on the page.
+  await editor.text.press("End");
+  expect(await leaving(page, "leave", () => page.reload())).toBe("beforeunload");
+  // It is one draft, however often the page comes back.
+  await editor.ready();
+  await expect(editor.kept).toHaveText(KEPT);
+  await expect(editor.draft).toBeHidden();
 });

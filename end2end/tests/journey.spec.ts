@@ -144,13 +144,58 @@ test("save and promote is one step, and the name is remembered", async ({ page, 
   await expect(editor.author).toHaveValue("Grace Høpper; the 1st");
 });
 
+test("an equal text is saved only by who was told", async ({ page, registry }) => {
+  const agent = await registry.agent(BASE);
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await expect(editor.same).toHaveText("The text is that of 1.0.0: saved now, two versions have the same text.");
+  await editor.append("x");
+  await expect(editor.same).toBeHidden();
+  await page.keyboard.press("Backspace");
+  await expect(editor.same).toBeVisible();
+});
+
+for (const [name, base] of [
+  ["every line ends with CR LF", "One\r\nTwo\r\n"],
+  ["lines end in two ways", "One\r\nTwo\nThree\r\n"],
+] as const) {
+  test(`a text in which ${name} differs in nothing until it is changed`, async ({ page, registry }) => {
+    const agent = await registry.agent(base);
+    const editor = new EditorPage(page);
+    await editor.open(agent);
+    const size = await editor.size.textContent();
+    await editor.tab("Changes").click();
+    await expect(editor.panel.getByRole("status")).toHaveText("Nothing differs from 1.0.0.");
+    await editor.tab("Write").click();
+    await editor.notes.fill("The same again.");
+    await expect(editor.kept).toHaveText("Not saved; this browser keeps a draft.");
+    await expect(editor.size).toHaveText(size ?? "");
+    await editor.save.click();
+    await new VersionPage(page).saved(agent, "1.0.1");
+    expect(await registry.text(agent, "1.0.1")).toBe(base);
+  });
+}
+
+test("the Enter key in a field saves", async ({ page, registry }) => {
+  const agent = await registry.agent(BASE);
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.append("Be kind.");
+  await editor.author.fill("grace");
+  await editor.author.press("Enter");
+  await new VersionPage(page).saved(agent, "1.0.1");
+  expect(await registry.text(agent, "1.0.1")).toBe(`${BASE}Be kind.`);
+});
+
 test("any version can be edited from, and the numbers follow", async ({ page, registry }) => {
   const agent = await registry.agent("First.\n");
   await registry.release(agent, "1.1.0", "Second.\n");
   const editor = new EditorPage(page);
   await editor.open(agent);
   await expect.poll(() => editor.lines()).toEqual(["Second.", ""]);
-  await page.getByLabel("Edit from").fill("1.0.0");
+  await expect(editor.from.locator("option")).toHaveText(["1.1.0 (active)", "1.0.0 (superseded)"]);
+  await expect(editor.from).toHaveValue("1.1.0");
+  await editor.from.selectOption("1.0.0");
   await page.getByRole("button", { name: "Start from it" }).click();
   await page.waitForURL(/from=1\.0\.0/);
   await editor.ready();

@@ -35,6 +35,10 @@ pub struct EditForm {
     pub bump: String,
     /// What the button says: `save`, `promote`, `preview` or `changes`.
     pub intent: String,
+    /// The id of the draft that the browser keeps of it; empty without scripts.
+    pub draft: String,
+    /// What a merge called the other side at its conflict marks; empty when none wrote marks into this text.
+    pub merged: String,
     /// Values of variables for the preview, as `value.{name}`.
     #[serde(flatten)]
     pub rest: BTreeMap<String, String>,
@@ -45,8 +49,10 @@ pub struct EditForm {
 pub struct EditPage {
     /// What the form holds.
     pub form: EditForm,
-    /// The newest versions, to start from.
-    pub versions: Vec<String>,
+    /// The newest versions, to start from, and the current base.
+    pub versions: Vec<BaseChoice>,
+    /// Whether there are older ones.
+    pub has_older: bool,
     /// The numbers that a patch, a minor and a major version would have.
     pub next: [Option<String>; 3],
     /// Variables that the agent's versions use.
@@ -55,6 +61,12 @@ pub struct EditPage {
     pub counts: Counts,
     /// The variables of the text.
     pub names: Vec<String>,
+    /// How the lines of the base end.
+    pub line_ends: LineEnds,
+    /// Whether the text is that of the base.
+    pub is_same: bool,
+    /// Whether the form was sent, and came back.
+    pub is_back: bool,
     /// What was wrong with what was sent.
     pub problem: Option<EditProblem>,
     /// What somebody else did meanwhile.
@@ -77,6 +89,65 @@ impl EditPage {
     }
 }
 
+/// A version to start from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseChoice {
+    /// The version.
+    pub version: String,
+    /// Where it stands: `active`, `draft` or `superseded`.
+    pub status: String,
+}
+
+/// How the lines of a text end. A browser knows one kind of line end, so a text that comes from there is given those of its
+/// base.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LineEnds {
+    /// All with LF, or there is one line.
+    #[default]
+    Lf,
+    /// All with CR LF.
+    CrLf,
+    /// Some so, some so.
+    Mixed,
+}
+
+impl LineEnds {
+    /// Those of a text.
+    pub fn of(text: &str) -> Self {
+        let breaks = text.matches('\n').count();
+        let long = text.matches("\r\n").count();
+        match text.matches('\r').count() {
+            0 => Self::Lf,
+            returns if returns == long && long == breaks => Self::CrLf,
+            _ => Self::Mixed,
+        }
+    }
+
+    /// Whether they are of more than one kind.
+    pub fn is_mixed(self) -> bool {
+        self == Self::Mixed
+    }
+
+    /// A text with plain line breaks, as one with these. Of mixed ones nobody knows which is whose.
+    pub fn give(self, plain: String) -> String {
+        if self == Self::CrLf { plain.replace('\n', "\r\n") } else { plain }
+    }
+}
+
+/// A text with plain line breaks: a text area knows no others.
+#[cfg(feature = "ssr")]
+fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// What the browser has of a text, as it was meant: the base itself, to the letter, when nothing but line ends differs from
+/// it; else with the line ends of the base, if those are of one kind.
+#[cfg(feature = "ssr")]
+fn as_meant(text: &str, base: &str) -> String {
+    let plain_text = plain(text);
+    if plain_text == plain(base) { base.to_owned() } else { LineEnds::of(base).give(plain_text) }
+}
+
 /// Something that was wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EditProblem {
@@ -95,14 +166,20 @@ pub struct Conflict {
     pub theirs: String,
     /// Who wrote it.
     pub theirs_by: Option<String>,
+    /// Whether it was there already when the writing began, and only went live since.
+    pub was_there: bool,
     /// Whether it is live.
     pub is_live: bool,
+    /// Who made it live.
+    pub live_by: Option<String>,
     /// What they changed.
     pub their_changes: ServerHtml,
     /// What you changed.
     pub your_changes: ServerHtml,
     /// Places where both changed the same lines.
     pub unsettled: u32,
+    /// What their side is called at those places.
+    pub label: String,
 }
 
 /// What the page shows beside the text.
@@ -142,7 +219,10 @@ pub struct ChangesPanel {
 #[cfg(feature = "ssr")]
 #[derive(Debug, Clone)]
 pub struct EditOutcome {
-    form: EditForm,
+    /// None when it could not be read.
+    form: Option<EditForm>,
+    /// The status of a form that could not be read.
+    unread: Option<u16>,
     problem: Option<EditProblem>,
     conflict: Option<Conflict>,
     panel: Option<Panel>,
@@ -150,12 +230,23 @@ pub struct EditOutcome {
 
 #[cfg(feature = "ssr")]
 impl EditOutcome {
+    fn of(form: EditForm) -> Self {
+        Self { form: Some(form), unread: None, problem: None, conflict: None, panel: None }
+    }
+
+    /// Of a form that could not be read: the page begins anew, and says so.
+    pub fn unread(status: u16, message: &str) -> Self {
+        let problem = Some(EditProblem { field: String::new(), message: message.into() });
+        Self { form: None, unread: Some(status), problem, conflict: None, panel: None }
+    }
+
     /// The HTTP status of the page that is rendered with it.
     pub fn status(&self) -> u16 {
-        match (&self.conflict, &self.problem) {
-            (Some(_), _) => 409,
-            (None, Some(_)) => 422,
-            (None, None) => 200,
+        match (self.unread, &self.conflict, &self.problem) {
+            (Some(status), ..) => status,
+            (None, Some(_), _) => 409,
+            (None, None, Some(_)) => 422,
+            (None, None, None) => 200,
         }
     }
 }
@@ -174,57 +265,67 @@ pub async fn editing(agent_type: String, from: String) -> Result<EditPage, AppEr
     if agent_type.is_empty() {
         let first = Some(Version::FIRST.to_string());
         let form = EditForm { bump: "major".into(), author: remembered_author(), ..EditForm::default() };
-        return Ok(page_of(form, Vec::new(), [first.clone(), first.clone(), first], Vec::new(), outcome));
+        return Ok(EditPage { next: [first.clone(), first.clone(), first], ..page_of(form, None, outcome) });
     }
     let agent: AgentType = agent_type.parse()?;
-    let versions = management.get_versions(&agent, None, super::comparison::CHOICES).await?.versions;
+    let listed = management.get_versions(&agent, None, super::comparison::CHOICES).await?;
     let seen = management.seen(&agent).await?;
-    let wanted = outcome.as_ref().map_or(from, |outcome| outcome.form.base.clone());
+    let wanted = outcome.as_ref().and_then(|outcome| outcome.form.as_ref()).map_or(from, |form| form.base.clone());
     let base = match optional(&wanted) {
         Some(version) => Some(version.parse::<Version>()?),
         None => seen.active.or(seen.newest),
     };
-    let (base_text, base) = match base {
-        Some(base) => (management.get_prompt_content(&agent, base).await?.prompt_text, Some(base)),
-        None => (String::new(), None),
+    let base = match base {
+        Some(base) => Some(management.get_prompt_content(&agent, base).await?),
+        None => None,
     };
-    let next = management.next_versions(&agent, base).await?;
+    let number = base.as_ref().map(|base| base.version.version);
+    let next = management.next_versions(&agent, number).await?;
+    let choice = |version: &versioning::PromptVersion| BaseChoice {
+        version: version.version.to_string(),
+        status: version.status.as_str().to_owned(),
+    };
+    let mut versions: Vec<_> = listed.versions.iter().map(choice).collect();
+    if let Some(base) = base.as_ref().map(|base| choice(&base.version)).filter(|base| !versions.contains(base)) {
+        versions.push(base);
+    }
     let form = EditForm {
         agent_type,
-        base: text(base),
+        base: text(number),
         seen_active: text(seen.active),
         seen_newest: text(seen.newest),
-        text: base_text,
+        text: base.as_ref().map(|base| base.prompt_text.clone()).unwrap_or_default(),
         author: remembered_author(),
         bump: "patch".into(),
         ..EditForm::default()
     };
-    Ok(page_of(
-        form,
-        versions.into_iter().map(|version| version.version.to_string()).collect(),
-        [Bump::Patch, Bump::Minor, Bump::Major].map(|bump| next.of(bump).map(|version| version.to_string())),
-        management.known_variables(&agent).await?,
-        outcome,
-    ))
+    Ok(EditPage {
+        versions,
+        has_older: listed.next.is_some(),
+        next: [Bump::Patch, Bump::Minor, Bump::Major].map(|bump| next.of(bump).map(|version| version.to_string())),
+        variables: management.known_variables(&agent).await?,
+        ..page_of(form, base.as_ref().map(|base| base.prompt_text.as_str()), outcome)
+    })
 }
 
+/// The page of a form, or of what became of one that was sent.
 #[cfg(feature = "ssr")]
-fn page_of(
-    form: EditForm,
-    versions: Vec<String>,
-    next: [Option<String>; 3],
-    variables: Vec<String>,
-    outcome: Option<EditOutcome>,
-) -> EditPage {
-    let EditOutcome { form, problem, conflict, panel } =
-        outcome.unwrap_or(EditOutcome { form, problem: None, conflict: None, panel: None });
+fn page_of(form: EditForm, base: Option<&str>, outcome: Option<EditOutcome>) -> EditPage {
+    let EditOutcome { form: sent, problem, conflict, panel, .. } =
+        outcome.unwrap_or(EditOutcome { form: None, unread: None, problem: None, conflict: None, panel: None });
+    let is_back = sent.is_some();
+    let form = sent.unwrap_or(form);
     EditPage {
         counts: Counts::of(&form.text),
         names: versioning::template::variables(&form.text).into_iter().map(str::to_owned).collect(),
+        line_ends: base.map(LineEnds::of).unwrap_or_default(),
+        is_same: base == Some(form.text.as_str()),
+        is_back,
         form,
-        versions,
-        next,
-        variables,
+        versions: Vec::new(),
+        has_older: false,
+        next: [None, None, None],
+        variables: Vec::new(),
         problem,
         conflict,
         panel,
@@ -268,7 +369,7 @@ pub async fn draft_preview(text: String, values: BTreeMap<String, String>) -> Re
 /// There is no such version, or the database is away.
 #[server(name = CompareDraft, prefix = "/api/pages", endpoint = "changes", input = leptos::server_fn::codec::Json)]
 pub async fn draft_changes(agent_type: String, base: String, text: String) -> Result<ChangesPanel, AppError> {
-    changes_of(&services()?, &agent_type, &base, text).await
+    changes_of(&services()?, &agent_type, &base, &text).await
 }
 
 #[cfg(feature = "ssr")]
@@ -276,13 +377,14 @@ async fn changes_of(
     services: &versioning::Services,
     agent_type: &str,
     base: &str,
-    text: String,
+    text: &str,
 ) -> Result<ChangesPanel, AppError> {
     let before = match optional(base) {
         Some(base) => services.management.get_prompt_content(&agent_type.parse()?, base.parse()?).await?.prompt_text,
         None => String::new(),
     };
-    changes(before, text).await
+    let after = as_meant(text, &before);
+    changes(before, after).await
 }
 
 #[cfg(feature = "ssr")]
@@ -311,8 +413,8 @@ pub async fn submit(
     services: &versioning::Services,
     mut form: EditForm,
 ) -> Result<versioning::PromptVersion, Box<EditOutcome>> {
-    form.text = with_line_breaks_of(services, &form).await;
-    let outcome = |form: EditForm| EditOutcome { form, problem: None, conflict: None, panel: None };
+    form.text = meant(services, &form).await;
+    let outcome = EditOutcome::of;
     let problem = |form: EditForm, field: &str, message: String| {
         let problem = Some(EditProblem { field: field.into(), message });
         Box::new(EditOutcome { problem, ..outcome(form) })
@@ -329,7 +431,7 @@ pub async fn submit(
             });
         }
         "changes" => {
-            let shown = changes_of(services, &form.agent_type, &form.base, form.text.clone()).await;
+            let shown = changes_of(services, &form.agent_type, &form.base, &form.text).await;
             return Err(match shown {
                 Ok(changes) => Box::new(EditOutcome { panel: Some(Panel::Changes(changes)), ..outcome(form) }),
                 Err(error) => problem(form, "", error.message),
@@ -337,7 +439,7 @@ pub async fn submit(
         }
         _ => {}
     }
-    if let Some(line) = versioning::merge::unsettled(&form.text) {
+    if let Some(line) = unsettled(&form.text, &form.merged) {
         let message = format!(
             "Line {line} still has the marks of a conflict. Keep what should stay between <<<<<<< and >>>>>>>, delete the \
              marks, then save again."
@@ -406,15 +508,38 @@ fn form_field(field: &str) -> &'static str {
     }
 }
 
-/// A form sends every line break as CR LF (HTML, "Constructing the entry list"). What was written is what the base has: CR LF
-/// if all its lines end so, else LF.
+/// A form sends every line break as CR LF (HTML, "Constructing the entry list"). This is the text as it was meant.
 #[cfg(feature = "ssr")]
-async fn with_line_breaks_of(services: &versioning::Services, form: &EditForm) -> String {
-    let plain = form.text.replace("\r\n", "\n");
-    let (Ok(agent_type), Ok(base)) = (form.agent_type.parse(), form.base.parse()) else { return plain };
-    let Ok(base) = services.management.get_prompt_content(&agent_type, base).await else { return plain };
-    let breaks = base.prompt_text.matches('\n').count();
-    if breaks > 0 && base.prompt_text.matches("\r\n").count() == breaks { plain.replace('\n', "\r\n") } else { plain }
+async fn meant(services: &versioning::Services, form: &EditForm) -> String {
+    let (Ok(agent_type), Ok(base)) = (form.agent_type.parse(), form.base.parse()) else { return plain(&form.text) };
+    match services.management.get_prompt_content(&agent_type, base).await {
+        Ok(base) => as_meant(&form.text, &base.prompt_text),
+        Err(_) => plain(&form.text),
+    }
+}
+
+/// What a merge calls the writer's side at its marks.
+#[cfg(feature = "ssr")]
+const YOURS: &str = "yours";
+
+/// The line, from 1, of the first place that the form's own merge marked and that nobody has settled. A prompt can be about
+/// such marks, so those of anybody else are text like any other.
+#[cfg(feature = "ssr")]
+fn unsettled(text: &str, label: &str) -> Option<u32> {
+    let label = optional(label)?;
+    let (first, last) = (format!("<<<<<<< {YOURS}"), format!(">>>>>>> {label}"));
+    let mut begin = None;
+    let mut is_divided = false;
+    for (line, number) in text.lines().zip(1..) {
+        if begin.is_none() {
+            begin = (line == first).then_some(number);
+        } else if !is_divided {
+            is_divided = line == "=======";
+        } else if line == last {
+            return begin;
+        }
+    }
+    None
 }
 
 /// Puts what somebody else wrote and what this form holds together, from what both started with.
@@ -432,28 +557,92 @@ async fn conflict(
     };
     let their_version = management.get_prompt_content(agent_type, theirs).await?;
     let their_text = their_version.prompt_text;
+    let their_version = their_version.version;
     let their_changes = changes(base.clone(), their_text.clone()).await?.lines;
     let your_changes = changes(base.clone(), form.text.clone()).await?.lines;
     let yours = std::mem::take(&mut form.text);
-    let label = theirs.to_string();
+    // A label that none of the texts has at a mark of its own.
+    let mut label = theirs.to_string();
+    while [&base, &yours, &their_text].iter().any(|text| text.contains(&format!(">>>>>>> {label}"))) {
+        label.push_str(" (theirs)");
+    }
+    let their_label = label.clone();
     let merged = versioning::aside(move || {
         let deadline = std::time::Instant::now() + std::time::Duration::from_millis(300);
-        versioning::merge::merge(&base, &yours, &their_text, ("yours", &label), Some(deadline))
+        versioning::merge::merge(&base, &yours, &their_text, (YOURS, &their_label), Some(deadline))
     })
     .await?;
     let seen = management.seen(agent_type).await?;
+    let is_live = seen.active == Some(theirs);
+    let live_by = if is_live {
+        let events = management.events_of_version(agent_type, theirs).await?;
+        events.into_iter().rfind(|event| event.kind == versioning::EventKind::Promoted).and_then(|event| event.actor)
+    } else {
+        None
+    };
+    // What was saved last when the writing began is at least as young as all that was there.
+    let was_there = match optional(&form.seen_newest) {
+        Some(newest) => {
+            let newest = management.get_prompt_content(agent_type, newest.parse()?).await?.version;
+            their_version.created_at <= newest.created_at
+        }
+        None => false,
+    };
     let text = |version: Option<versioning::Version>| version.map(|version| version.to_string()).unwrap_or_default();
     let conflict = Conflict {
         base: std::mem::replace(&mut form.base, theirs.to_string()),
         theirs: theirs.to_string(),
-        theirs_by: their_version.version.created_by,
-        is_live: seen.active == Some(theirs),
+        theirs_by: their_version.created_by,
+        was_there,
+        is_live,
+        live_by,
         their_changes,
         your_changes,
         unsettled: merged.conflicts,
+        label: label.clone(),
     };
     form.text = merged.text;
+    form.merged = if merged.conflicts > 0 { label } else { String::new() };
     form.seen_active = text(seen.active);
     form.seen_newest = text(seen.newest);
-    Ok(Box::new(EditOutcome { form, problem: None, conflict: Some(conflict), panel: None }))
+    Ok(Box::new(EditOutcome { conflict: Some(conflict), ..EditOutcome::of(form) }))
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_only_lost_its_line_ends_is_the_base_itself() {
+        for base in ["a\nb\n", "a\r\nb\r\n", "a\r\nb\n", "a\rb\n", "a"] {
+            assert_eq!(as_meant(&plain(base), base), base);
+            assert_eq!(as_meant(&plain(base).replace('\n', "\r\n"), base), base);
+        }
+        assert_eq!(as_meant("a\nc\n", "a\r\nb\r\n"), "a\r\nc\r\n");
+        assert_eq!(as_meant("a\r\nc\r\n", "a\r\nb\n"), "a\nc\n");
+        assert_eq!(as_meant("a\r\nc", ""), "a\nc");
+    }
+
+    #[test]
+    fn line_ends_are_told_apart() {
+        for (text, ends) in [
+            ("", LineEnds::Lf),
+            ("a\nb", LineEnds::Lf),
+            ("a\r\nb\r\n", LineEnds::CrLf),
+            ("a\r\nb\n", LineEnds::Mixed),
+            ("a\rb", LineEnds::Mixed),
+        ] {
+            assert_eq!(LineEnds::of(text), ends, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_marks_of_this_merge_are_unsettled() {
+        let marked = "x\n<<<<<<< yours\na\n=======\nb\n>>>>>>> 1.1.0\n";
+        assert_eq!(unsettled(marked, "1.1.0"), Some(2));
+        assert_eq!(unsettled(marked, ""), None, "no merge wrote it");
+        assert_eq!(unsettled(marked, "1.2.0"), None, "another merge wrote it");
+        assert_eq!(unsettled("<<<<<<< HEAD\na\n=======\nb\n>>>>>>> 1.1.0\n", "1.1.0"), None);
+        assert_eq!(unsettled("a\n=======\nb\n", "1.1.0"), None);
+    }
 }

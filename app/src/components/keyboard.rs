@@ -27,6 +27,8 @@ pub fn listen_for_keys(help: NodeRef<Dialog>) {
                 "n" => move_focus("[data-change]", Step::Next),
                 "p" => move_focus("[data-change]", Step::Previous),
                 "/" => search(),
+                key @ ("0" | "1" | "2") => click(&format!("[data-key=\"{key}\"]")),
+                "Enter" if open_row() => {}
                 "g" => {
                     going.set_value(true);
                     event.prevent_default();
@@ -93,6 +95,19 @@ fn go(letter: &str) {
     if letter.len() == 1 && letter.as_bytes()[0].is_ascii_lowercase() {
         click(&format!("[data-go={letter}]"));
     }
+}
+
+/// Follows the first link of a row that has the focus itself.
+fn open_row() -> bool {
+    let link = document()
+        .active_element()
+        .filter(|focused| focused.has_attribute("data-row"))
+        .and_then(|row| row.query_selector("a[href]").ok().flatten())
+        .and_then(|link| link.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(link) = &link {
+        link.click();
+    }
+    link.is_some()
 }
 
 /// Moves the focus among elements of the page; the first key enters them.

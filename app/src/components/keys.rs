@@ -3,19 +3,22 @@
 use leptos::{html::Dialog, prelude::*};
 
 use super::keyboard::listen_for_keys;
-use crate::draft::Draft;
+use crate::draft::{Draft, take_from_address};
 
 /// The keys that do something today.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 16] = [
     ("/", "search"),
     ("g a", "all agents"),
     ("g h", "the history"),
     ("g e", "the editor"),
     ("g c", "the comparison"),
+    ("g l", "the lab"),
     ("j", "the next row"),
     ("k", "the row before"),
+    ("Enter", "open the row"),
     ("n", "the next change"),
     ("p", "the change before"),
+    ("1 2 0", "left, right, neither, in a blind review"),
     ("t", "the next theme: system, light, dark"),
     ("Ctrl Enter", "save, in the editor"),
     ("?", "this list"),
@@ -59,11 +62,10 @@ pub fn Keys() -> impl IntoView {
     .into_any()
 }
 
-/// A text that was saved needs no draft any more. The server says so in the address that it sends the browser to.
+/// A text that was saved needs its draft no more. The server names it in the address that it sends the browser to. Its id is
+/// that of this one draft, and it leaves the address: a link that is handed on, or a reload, deletes nothing.
 fn forget_saved_draft() {
-    let address = window().location().search().unwrap_or_default();
-    let saved = address.trim_start_matches('?').split('&').find_map(|part| part.strip_prefix("saved="));
-    if let Some(agent_type) = saved {
-        Draft::forget(agent_type);
+    if let Some(id) = take_from_address("saved") {
+        Draft::forget(&id);
     }
 }

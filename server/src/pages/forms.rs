@@ -2,28 +2,35 @@
 //! everything that was written still in it.
 
 use app::{
-    api::{EditForm, RefusedPromotion, submit},
+    api::{EditForm, EditOutcome, RefusedPromotion, submit},
     shell,
 };
 use axum::{
     Form, Router,
-    body::Body,
-    extract::{DefaultBodyLimit, Path, Request, State},
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, FromRequest, Path, Request, State},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::ResponseOptions;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
-use versioning::{AgentType, Author, Notes, Promotion, Reissue, Version, VersioningError};
+use versioning::{AgentType, Author, InvalidInput, Notes, Promotion, Reissue, Version, VersioningError};
 
 use super::provide_page_context;
 use crate::state::AppState;
 
-/// A form sends a prompt of 1 MiB in up to three times as many bytes.
-const MAX_FORM: usize = 4 * 1024 * 1024;
+/// A form sends each byte of a prompt of 1 MiB in three, a line break in six; the notes come on top.
+const MAX_FORM: usize = 7 * 1024 * 1024;
+
+/// How much more than that is read, and thrown away: a browser shows an answer only once it has sent everything.
+const MAX_IGNORED: usize = 64 * 1024 * 1024;
+
+/// The longest id of a draft: a browser's time and a random number.
+const MAX_DRAFT_ID: usize = 64;
 
 /// The cookie that remembers a name from one form to the next.
 const AUTHOR_COOKIE: &str = "author";
@@ -48,38 +55,73 @@ async fn edit(State(state): State<AppState>, uri: Uri, Path(agent): Path<String>
 
 /// Saves what the editor sends, or shows what it asks for.
 async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request) -> Response {
-    use axum::extract::FromRequest;
-
     let headers = request.headers().clone();
     let extensions = request.extensions().clone();
-    let mut form = match Form::<EditForm>::from_request(request, &()).await {
-        Ok(Form(form)) => form,
-        Err(rejection) => {
-            return (rejection.status(), "The form could not be read. Go back: the browser still has what you wrote.")
-                .into_response();
+    let page = |status: u16, outcome: EditOutcome| {
+        let mut request = again(uri, headers);
+        *request.extensions_mut() = extensions;
+        let state = &state;
+        async move { render(state, status, outcome, request).await }
+    };
+    let mut form = match read_form(request).await {
+        Ok(form) => form,
+        Err(status) => {
+            let message = match status {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    "Nothing was saved: what was sent is much longer than a prompt can be, which is 1 MiB. Go back and \
+                     shorten it: the browser still has what you wrote."
+                }
+                _ => "Nothing was saved: the form could not be read. Go back: the browser still has what you wrote.",
+            };
+            return page(status.as_u16(), EditOutcome::unread(status.as_u16(), message)).await;
         }
     };
-    let is_new = agent.is_none();
     if let Some(agent) = agent {
         form.agent_type = agent;
     }
-    let author = form.author.clone();
+    let (author, draft) = (form.author.clone(), form.draft.clone());
     match submit(&state.services, form).await {
         Ok(saved) => {
-            let draft = if is_new { String::new() } else { saved.agent_type.to_string() };
-            let address = format!("/agents/{}/versions/{}?saved={draft}", saved.agent_type, saved.version);
+            // The browser forgets this one draft, whoever follows the address.
+            let saved_draft = if is_draft_id(&draft) { format!("?saved={draft}") } else { String::new() };
+            let address = format!("/agents/{}/versions/{}{saved_draft}", saved.agent_type, saved.version);
             remembering(&author, Redirect::to(&address).into_response())
         }
-        Err(outcome) => {
-            let mut request = again(uri, headers);
-            *request.extensions_mut() = extensions;
-            render(&state, outcome.status(), *outcome, request).await
-        }
+        Err(outcome) => page(outcome.status(), *outcome).await,
     }
 }
 
+/// Reads a form to its end, even one that is too long.
+async fn read_form(request: Request) -> Result<EditForm, StatusCode> {
+    let (parts, body) = request.into_parts();
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut ignored = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk: Bytes = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
+        if ignored == 0 && bytes.len() + chunk.len() <= MAX_FORM {
+            bytes.extend_from_slice(&chunk);
+        } else {
+            ignored += chunk.len();
+            if ignored > MAX_IGNORED {
+                break;
+            }
+        }
+    }
+    if ignored > 0 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let request = Request::from_parts(parts, Body::from(bytes));
+    Form::<EditForm>::from_request(request, &()).await.map(|Form(form)| form).map_err(|rejection| rejection.status())
+}
+
+/// Whether this is an id as the editor gives its drafts, and nothing else that an address could hold.
+fn is_draft_id(id: &str) -> bool {
+    (1..=MAX_DRAFT_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// A page with what became of a form in its context.
-async fn render(
+pub(super) async fn render(
     state: &AppState,
     status: u16,
     outcome: impl Clone + Send + Sync + 'static,
@@ -104,11 +146,19 @@ async fn render(
 #[serde(default)]
 struct PromoteForm {
     version: String,
-    expected_active: String,
+    /// What was live on the page that asked; empty when nothing was. A form without it expects nothing in particular.
+    expected_active: Option<String>,
     author: String,
     notes: String,
     /// The page to return to.
     back: String,
+}
+
+impl PromoteForm {
+    /// What is expected to be live; the outer one is none for a form that does not say.
+    fn expected(&self) -> Result<Option<Option<Version>>, InvalidInput> {
+        self.expected_active.as_deref().map(|expected| optional(expected).map(str::parse).transpose()).transpose()
+    }
 }
 
 async fn promote(
@@ -117,17 +167,23 @@ async fn promote(
     headers: HeaderMap,
     Form(form): Form<PromoteForm>,
 ) -> Response {
+    let Ok(agent_type) = agent.parse::<AgentType>() else { return no_agent(&state, &agent, headers).await };
     let done = async {
+        let expected = form.expected()?;
         let promotion = Promotion {
-            agent_type: agent.parse()?,
+            agent_type: agent_type.clone(),
             version: form.version.parse()?,
-            expected_active: optional(&form.expected_active).map(str::parse).transpose()?,
+            expected_active: expected.flatten(),
             promoted_by: Author::parse(&form.author)?,
         };
-        state.services.management.promote_to_active(promotion).await
+        let management = &state.services.management;
+        match expected {
+            Some(None) => management.promote_first(promotion).await,
+            _ => management.promote_to_active(promotion).await,
+        }
     };
     let done = done.await.map(|promoted| promoted.version);
-    answer(&state, &agent, form, headers, done).await
+    answer(&state, &agent_type, form, headers, done).await
 }
 
 async fn reissue(
@@ -136,31 +192,37 @@ async fn reissue(
     headers: HeaderMap,
     Form(form): Form<PromoteForm>,
 ) -> Response {
+    let Ok(agent_type) = agent.parse::<AgentType>() else { return no_agent(&state, &agent, headers).await };
     let done = async {
-        let agent_type: AgentType = agent.parse()?;
-        let seen: Option<Version> = optional(&form.expected_active).map(str::parse).transpose()?;
-        let active = state.services.management.active(&agent_type).await?.map(|active| active.version.version);
-        if let Some(base) = seen
-            && active != seen
-        {
-            return Err(VersioningError::StaleBase { agent_type, base, active });
-        }
+        let expected = form.expected()?;
         let reissue = Reissue {
-            agent_type,
+            agent_type: agent_type.clone(),
             version: form.version.parse()?,
             created_by: Author::parse(&form.author)?,
             notes: Notes::parse(form.notes.clone())?,
         };
-        state.services.management.reissue(reissue).await
+        let management = &state.services.management;
+        match expected {
+            Some(expected) => management.reissue_expecting(reissue, expected).await,
+            None => management.reissue(reissue).await,
+        }
     };
     let done = done.await.map(|reissued| reissued.version);
-    answer(&state, &agent, form, headers, done).await
+    answer(&state, &agent_type, form, headers, done).await
+}
+
+/// The page of an agent whose name cannot be one: it says so.
+async fn no_agent(state: &AppState, agent: &str, headers: HeaderMap) -> Response {
+    match format!("/agents/{}", utf8_percent_encode(agent, NON_ALPHANUMERIC)).parse() {
+        Ok(uri) => render(state, 400, (), again(uri, headers)).await,
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
 }
 
 /// Back to the page that asked, with what was done; or with the question again, and why it was refused.
 async fn answer(
     state: &AppState,
-    agent: &str,
+    agent: &AgentType,
     form: PromoteForm,
     headers: HeaderMap,
     done: Result<Version, VersioningError>,
@@ -189,7 +251,7 @@ async fn answer(
         }
         Err(error) => {
             if let Some(cause) = std::error::Error::source(&error) {
-                tracing::error!(agent, version = form.version, cause, "a promotion failed");
+                tracing::error!(%agent, version = form.version, cause, "a promotion failed");
             }
             let notes = if form.notes.is_empty() { String::new() } else { format!("&notes={}", encoded(&form.notes)) };
             format!("{back}{and}promote={asked}&refused={}{notes}", error.code())
@@ -199,7 +261,7 @@ async fn answer(
 }
 
 /// The request of a page in the place of the form that was sent.
-fn again(uri: Uri, headers: HeaderMap) -> http::Request<Body> {
+pub(super) fn again(uri: Uri, headers: HeaderMap) -> http::Request<Body> {
     let mut request = http::Request::builder().uri(uri).body(Body::empty()).unwrap_or_default();
     *request.headers_mut() = headers;
     request
@@ -218,7 +280,7 @@ fn optional(text: &str) -> Option<&str> {
 }
 
 /// The answer, with a cookie that remembers the author's name for a year.
-fn remembering(author: &str, mut response: Response) -> Response {
+pub(super) fn remembering(author: &str, mut response: Response) -> Response {
     if let Ok(Some(author)) = Author::parse(author) {
         let name = utf8_percent_encode(author.as_str(), NON_ALPHANUMERIC);
         let cookie = format!("{AUTHOR_COOKIE}={name}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
@@ -245,6 +307,14 @@ pub fn remembered_author(headers: &HeaderMap) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_ids_of_drafts_come_into_an_address() {
+        assert!(is_draft_id("mgx1k2-0f3a9c"));
+        for id in ["", "a&b", "a b", "a/b", "ä", "a\r\nb", &"x".repeat(65)] {
+            assert!(!is_draft_id(id), "{id:?}");
+        }
+    }
 
     #[test]
     fn only_addresses_of_this_site_are_returned_to() {

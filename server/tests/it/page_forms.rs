@@ -45,9 +45,10 @@ async fn what_the_editor_sends_is_saved_with_the_line_breaks_of_its_base(pool: P
             ("author", "Ada; Løve"),
             ("bump", "minor"),
             ("intent", "promote"),
+            ("draft", "65f0c0de-00ff00ff00ff"),
         ];
         let answer = send(&client, &format!("/agents/{agent}/edit"), &fields).await.expect(StatusCode::SEE_OTHER);
-        assert_eq!(location(&answer), format!("/agents/{agent}/versions/1.1.0?saved={agent}"));
+        assert_eq!(location(&answer), format!("/agents/{agent}/versions/1.1.0?saved=65f0c0de-00ff00ff00ff"));
         let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap().to_owned();
         assert!(cookie.starts_with("author=Ada%3B%20L%C3%B8ve;"), "{cookie}");
         let active = client.get(&format!("/api/v1/prompts/{agent}/active")).await.expect(StatusCode::OK).json();
@@ -83,6 +84,8 @@ async fn what_is_refused_comes_back_whole(pool: PgPool) {
             ("author", "me"),
             ("bump", "major"),
             ("intent", "save"),
+            // A merge wrote marks of this name.
+            ("merged", "1.1.0"),
         ];
         fields.retain(|(name, _)| *name != field);
         fields.push((field, value));
@@ -131,7 +134,7 @@ async fn a_conflict_shows_both_and_can_be_saved(pool: PgPool) {
         ("intent", "save"),
     ];
     let answer = send(&client, "/agents/writer/edit", &again).await.expect(StatusCode::SEE_OTHER);
-    assert_eq!(location(&answer), "/agents/writer/versions/1.1.1?saved=writer");
+    assert_eq!(location(&answer), "/agents/writer/versions/1.1.1");
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -139,7 +142,7 @@ async fn a_new_agent_begins_with_a_form(pool: PgPool) {
     let client = Client::new(&pool);
     let fields = [("agent_type", "writer"), ("text", "Write plainly."), ("intent", "save")];
     let answer = send(&client, "/new", &fields).await.expect(StatusCode::SEE_OTHER);
-    assert_eq!(location(&answer), "/agents/writer/versions/1.0.0?saved=");
+    assert_eq!(location(&answer), "/agents/writer/versions/1.0.0");
     let answer = send(&client, "/new", &fields).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     assert!(String::from_utf8(answer.body).unwrap().contains("There is an agent writer already"));
     let answer = send(&client, "/new", &[("agent_type", "Bad Name"), ("text", "x"), ("intent", "save")]).await;
@@ -234,4 +237,219 @@ async fn a_patch_and_a_comparison_over_agents_can_be_had(pool: PgPool) {
     let answer = client.get("/compare?base=other@1.0.0&head=writer@1.1.0").await.expect(StatusCode::SEE_OTHER);
     assert_eq!(location(&answer), "/agents/writer/compare?base=other%401%2E0%2E0&head=1.1.0");
     client.get(location(&answer)).await.expect(StatusCode::OK);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_draft_is_named_in_an_address_only_by_its_id(pool: PgPool) {
+    let client = Client::new(&pool);
+    for (agent, draft) in [("one", ""), ("two", "x&promote=two"), ("three", "a\r\nset-cookie: b")] {
+        let fields = [("agent_type", agent), ("text", "Write."), ("intent", "save"), ("draft", draft)];
+        let answer = send(&client, "/new", &fields).await.expect(StatusCode::SEE_OTHER);
+        assert_eq!(location(&answer), format!("/agents/{agent}/versions/1.0.0"));
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn line_ends_alone_are_no_change(pool: PgPool) {
+    let client = Client::new(&pool);
+    for (agent, base, changed) in
+        [("dos", "a\r\nb\r\n", "a\r\nc\r\n"), ("mixed", "a\r\nb\n", "a\nc\n"), ("old", "a\rb\n", "a\nc\n")]
+    {
+        let body = serde_json::json!({ "agent_type": agent, "version": "1.0.0", "prompt_text": base });
+        client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
+        let path = format!("/agents/{agent}/edit");
+        let notice = "Not all lines of 1.0.0 end in the same way";
+        assert_eq!(text_of(&client, &path).await.contains(notice), agent != "dos", "{agent}");
+        let asked = serde_json::json!({ "agent_type": agent, "base": "1.0.0", "text": "a\nb\n" });
+        let answer = client.post("/api/pages/changes", asked).await.expect(StatusCode::OK).json();
+        assert_eq!((&answer["added"], &answer["removed"]), (&0.into(), &0.into()), "{agent}");
+        for (newest, text, kept, version) in
+            [("1.0.0", "a\r\nb\r\n", base, "1.0.1"), ("1.0.1", "a\r\nc\r\n", changed, "1.0.2")]
+        {
+            let fields = |intent| {
+                [("base", "1.0.0"), ("seen_newest", newest), ("text", text), ("bump", "patch"), ("intent", intent)]
+            };
+            let page = send(&client, &path, &fields("changes")).await.expect(StatusCode::OK);
+            let says_so = String::from_utf8(page.body).unwrap().contains("Nothing differs from 1.0.0");
+            assert_eq!(says_so, text == "a\r\nb\r\n", "{agent} {version}");
+            send(&client, &path, &fields("save")).await.expect(StatusCode::SEE_OTHER);
+            assert_eq!(text_of(&client, &format!("/agents/{agent}/versions/{version}/raw")).await, kept, "{agent}");
+        }
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_prompt_about_conflict_marks_can_be_saved(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    let text = "Settle this:\n<<<<<<< yours\na\n=======\nb\n>>>>>>> 1.1.0\n";
+    let fields = [
+        ("base", "1.0.0"),
+        ("seen_active", "1.0.0"),
+        ("seen_newest", "1.0.0"),
+        ("text", text),
+        ("bump", "minor"),
+        ("intent", "save"),
+    ];
+    let answer = send(&client, "/agents/writer/edit", &fields).await.expect(StatusCode::SEE_OTHER);
+    assert_eq!(location(&answer), "/agents/writer/versions/1.1.0");
+    // A merge with that version writes marks of another name, and only these are asked to be settled.
+    let theirs = text.replace("Settle", "Resolve");
+    let body = serde_json::json!({ "agent_type": "writer", "version": "1.2.0", "prompt_text": theirs });
+    client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
+    let mine = text.replace("Settle", "Mend");
+    let fields = [
+        ("base", "1.1.0"),
+        ("seen_active", "1.0.0"),
+        ("seen_newest", "1.1.0"),
+        ("text", mine.as_str()),
+        ("bump", "minor"),
+        ("intent", "save"),
+    ];
+    let answer = send(&client, "/agents/writer/edit", &fields).await.expect(StatusCode::CONFLICT);
+    let page = String::from_utf8(answer.body).unwrap();
+    assert!(page.contains("name=\"merged\" value=\"1.2.0\""), "the form knows the marks of the merge");
+    let marked = format!("<<<<<<< yours\nMend this:\n=======\nResolve this:\n>>>>>>> 1.2.0\n{}", &text[13..]);
+    for (text, status) in [(marked.as_str(), StatusCode::UNPROCESSABLE_ENTITY), (&mine, StatusCode::SEE_OTHER)] {
+        let fields = [
+            ("base", "1.2.0"),
+            ("seen_active", "1.0.0"),
+            ("seen_newest", "1.2.0"),
+            ("merged", "1.2.0"),
+            ("text", text),
+            ("bump", "minor"),
+            ("intent", "save"),
+        ];
+        send(&client, "/agents/writer/edit", &fields).await.expect(status);
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_conflict_names_who_made_it(pool: PgPool) {
+    let client = Client::new(&pool);
+    let create = async |number: &str, text: &str| {
+        let body = serde_json::json!({
+            "agent_type": "writer", "version": number, "prompt_text": text, "created_by": "Alice",
+        });
+        client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
+    };
+    let promote = async |number: &str, by: &str| {
+        let body = serde_json::json!({ "agent_type": "writer", "version": number, "promoted_by": by });
+        client.post("/api/v1/prompts/promote", body).await.expect(StatusCode::OK);
+    };
+    create("1.0.0", "one\n").await;
+    promote("1.0.0", "Alice").await;
+    create("1.1.0", "two\n").await;
+    promote("1.1.0", "Bob").await;
+    for (seen_newest, said) in
+        [("1.1.0", "Bob made 1.1.0, which Alice wrote, live"), ("1.0.0", "Alice wrote 1.1.0 and Bob made it live")]
+    {
+        let fields = [
+            ("base", "1.0.0"),
+            ("seen_active", "1.0.0"),
+            ("seen_newest", seen_newest),
+            ("text", "three\n"),
+            ("intent", "save"),
+        ];
+        let answer = send(&client, "/agents/writer/edit", &fields).await.expect(StatusCode::CONFLICT);
+        let page = String::from_utf8(answer.body).unwrap();
+        assert!(page.contains(&format!("{said} while you were writing from 1.0.0")), "{said}");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_form_that_is_too_long_is_answered_with_a_page(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    let send_text = async |text: &str| {
+        let fields = [
+            ("base", "1.0.0"),
+            ("seen_active", "1.0.0"),
+            ("seen_newest", "1.0.0"),
+            ("text", text),
+            ("bump", "patch"),
+            ("intent", "save"),
+        ];
+        send(&client, "/agents/writer/edit", &fields).await
+    };
+    // Read, and refused for what it is.
+    for long in ["\u{1F600}".repeat(360_000), "\r\n".repeat(1024 * 1024 + 1)] {
+        let answer = send_text(&long).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(String::from_utf8(answer.body).unwrap().contains("at most 1048576 (1 MiB of UTF-8) are kept"));
+    }
+    // Not read at all: the page is there, and begins with what is saved.
+    let answer = send_text(&"x".repeat(8 * 1024 * 1024)).await.expect(StatusCode::PAYLOAD_TOO_LARGE);
+    let page = String::from_utf8(answer.body).unwrap();
+    for said in ["Nothing was saved", "<main", "writer 1.0.0", "Save as new version"] {
+        assert!(page.contains(said), "{said}");
+    }
+    let answer = client.post_raw("/agents/writer/edit", "text/plain", "x").await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(String::from_utf8(answer.body).unwrap().contains("<main"));
+    // The longest prompt there is, in the characters that a form makes longest.
+    send_text(&"é".repeat(512 * 1024)).await.expect(StatusCode::SEE_OTHER);
+    send_text(&format!("x{}", "\r\n".repeat(1024 * 1024 - 1))).await.expect(StatusCode::CONFLICT);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_agent_that_cannot_be_is_answered_with_a_page(pool: PgPool) {
+    let client = Client::new(&pool);
+    let fields = [("version", "1.0.0"), ("back", "")];
+    for (agent, status) in [("%0d%0aX", StatusCode::BAD_REQUEST), ("Bad", StatusCode::BAD_REQUEST)] {
+        for what in ["promote", "reissue", "edit"] {
+            let answer = send(&client, &format!("/agents/{agent}/{what}"), &fields).await;
+            assert_eq!(answer.status, status, "{agent} {what}");
+            assert!(String::from_utf8(answer.body).unwrap().contains("is not an agent type"), "{agent} {what}");
+        }
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_the_question_showed_must_still_be_so(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.create("writer", "1.0.0").await;
+    let ask = async |what: &str, version: &str, expected: &str| {
+        let fields = [("version", version), ("expected_active", expected), ("back", "/agents/writer")];
+        let answer = send(&client, &format!("/agents/writer/{what}"), &fields).await.expect(StatusCode::SEE_OTHER);
+        location(&answer).to_owned()
+    };
+    assert_eq!(ask("promote", "1.0.0", "").await, "/agents/writer?done=1.0.0");
+    client.create("writer", "1.1.0").await;
+    // Nothing was live, the question said.
+    assert!(ask("promote", "1.1.0", "").await.ends_with("&refused=stale_base"));
+    assert!(ask("reissue", "1.0.0", "").await.ends_with("&refused=stale_base"));
+    assert!(ask("reissue", "1.0.0", "0.9.0").await.ends_with("&refused=stale_base"));
+    assert_eq!(ask("reissue", "1.0.0", "1.0.0").await, "/agents/writer?done=1.0.1");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn any_version_can_be_chosen_to_edit_from(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    for patch in 1..=100 {
+        client.create("writer", &format!("1.0.{patch}")).await;
+    }
+    let page = text_of(&client, "/agents/writer/edit?from=1.0.100").await;
+    assert!(page.contains(">1.0.100 (draft)</option>") && page.contains(">1.0.1 (draft)</option>"));
+    assert!(!page.contains(">1.0.0 (active)</option>"), "it is older than the list");
+    assert!(page.contains("Edit from an older version"));
+    // The base itself is always in the list.
+    assert!(text_of(&client, "/agents/writer/edit").await.contains("selected>1.0.0 (active)</option>"));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn enter_saves_and_a_look_needs_no_name(pool: PgPool) {
+    let client = Client::new(&pool);
+    let page = text_of(&client, "/new").await;
+    let form = page.split("class=\"desk\"").nth(1).unwrap();
+    // A browser presses the first button of a form when a field is left with Enter.
+    let button = form.split("<button").nth(1).unwrap().split("</button>").next().unwrap();
+    assert!(button.contains("value=\"save\"") && button.contains("Save as new version"), "{button}");
+    let preview = form.split("<button").find(|button| button.contains("value=\"preview\"")).unwrap();
+    assert!(preview.split('>').next().unwrap().contains("formnovalidate"), "{preview}");
+    let fields = [("agent_type", "Bad Name"), ("text", "x"), ("intent", "save")];
+    let answer = send(&client, "/new", &fields).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let page = String::from_utf8(answer.body).unwrap();
+    assert!(page.contains("aria-describedby=\"agent-type-problem agent-type-rule\""));
+    assert!(page.contains("id=\"agent-type-problem\""));
 }

@@ -123,7 +123,34 @@ impl PromptManagementService {
     /// # Errors
     /// There is no such version; nothing is active; no number is left.
     pub async fn reissue(&self, reissue: Reissue) -> Result<PromptVersion, VersioningError> {
+        self.reissue_if(reissue, None).await
+    }
+
+    /// The same, but only while `expected` is active: checked under the lock, so that nobody can come in between.
+    ///
+    /// # Errors
+    /// As [`Self::reissue`]; something else is active than was expected.
+    pub async fn reissue_expecting(
+        &self,
+        reissue: Reissue,
+        expected: Option<Version>,
+    ) -> Result<PromptVersion, VersioningError> {
+        self.reissue_if(reissue, Some(expected)).await
+    }
+
+    async fn reissue_if(
+        &self,
+        reissue: Reissue,
+        expected: Option<Option<Version>>,
+    ) -> Result<PromptVersion, VersioningError> {
         let (mut change, active) = self.change_of_active(&reissue.agent_type).await?;
+        if let Some(expected) = expected
+            && expected != Some(active)
+        {
+            // Who expected nothing to be live has nothing older to name than the version itself.
+            let base = expected.unwrap_or(reissue.version);
+            return Err(VersioningError::StaleBase { agent_type: reissue.agent_type, base, active: Some(active) });
+        }
         let Some(text) = change.find_text(reissue.version).await? else {
             return Err(VersioningError::UnknownVersion { agent_type: reissue.agent_type, version: reissue.version });
         };
@@ -144,7 +171,24 @@ impl PromptManagementService {
     /// # Errors
     /// There is no such version; it is below the active one (fix forward); another one is active than was expected.
     pub async fn promote_to_active(&self, promotion: Promotion) -> Result<PromptVersion, VersioningError> {
-        let Promotion { agent_type, version, expected_active, promoted_by } = promotion;
+        let expected = promotion.expected_active.map(Some);
+        self.promote_if(promotion, expected).await
+    }
+
+    /// The same for a caller who expects that nothing is live yet, which [`Promotion`] cannot say.
+    ///
+    /// # Errors
+    /// As [`Self::promote_to_active`].
+    pub async fn promote_first(&self, promotion: Promotion) -> Result<PromptVersion, VersioningError> {
+        self.promote_if(promotion, Some(None)).await
+    }
+
+    async fn promote_if(
+        &self,
+        promotion: Promotion,
+        expected: Option<Option<Version>>,
+    ) -> Result<PromptVersion, VersioningError> {
+        let Promotion { agent_type, version, promoted_by, .. } = promotion;
         let Some(mut change) = self.store.change(&agent_type).await? else {
             return Err(VersioningError::UnknownAgent { agent_type });
         };
@@ -156,10 +200,10 @@ impl PromptManagementService {
         if active == Some(version) {
             return Ok(promoted);
         }
-        if let Some(base) = expected_active
-            && active != Some(base)
+        if let Some(expected) = expected
+            && active != expected
         {
-            return Err(VersioningError::StaleBase { agent_type, base, active });
+            return Err(VersioningError::StaleBase { agent_type, base: expected.unwrap_or(version), active });
         }
         if let Some(active) = active
             && version < active

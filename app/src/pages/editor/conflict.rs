@@ -10,14 +10,13 @@ pub fn ConflictNotice(
     /// What happened.
     conflict: Conflict,
 ) -> impl IntoView {
-    let Conflict { base, theirs, theirs_by, is_live, their_changes, your_changes, unsettled } = conflict;
-    let who = theirs_by.unwrap_or_else(|| "Somebody".into());
-    let did = if is_live { "made it live" } else { "saved it" };
+    let title = title(&conflict);
+    let Conflict { theirs, their_changes, your_changes, unsettled, label, .. } = conflict;
     let next = match unsettled {
         0 => "Both changes are together in the editor below. Read them, then save again.".to_owned(),
         places => format!(
             "What does not collide is together in the editor below. {} where both changed the same lines: keep what should \
-             stay between <<<<<<< yours and >>>>>>> {theirs}, delete the marks, then save again.",
+             stay between <<<<<<< yours and >>>>>>> {label}, delete the marks, then save again.",
             if places == 1 {
                 "There is one place".to_owned()
             } else {
@@ -25,14 +24,9 @@ pub fn ConflictNotice(
             },
         ),
     };
-    let started = if base.is_empty() {
-        "while you were writing".to_owned()
-    } else {
-        format!("while you were writing from {base}")
-    };
     view! {
         <section class="notice conflict" aria-labelledby="conflict-title" role="alert">
-            <h2 id="conflict-title">{format!("{who} wrote {theirs} and {did} {started}")}</h2>
+            <h2 id="conflict-title">{title}</h2>
             <p>{next}</p>
             <details>
                 <summary>{format!("Their change, {theirs}")}</summary>
@@ -45,4 +39,62 @@ pub fn ConflictNotice(
         </section>
     }
     .into_any()
+}
+
+/// Who did what: the version can be of one and its promotion of another.
+fn title(conflict: &Conflict) -> String {
+    let Conflict { base, theirs, theirs_by, was_there, is_live, live_by, .. } = conflict;
+    let started = if base.is_empty() {
+        "while you were writing".to_owned()
+    } else {
+        format!("while you were writing from {base}")
+    };
+    let writer = theirs_by.as_deref().unwrap_or("Somebody");
+    let promoter = live_by.as_deref();
+    match (is_live, was_there) {
+        (true, true) => {
+            let of = theirs_by.as_deref().map(|writer| format!(", which {writer} wrote,")).unwrap_or_default();
+            format!("{} made {theirs}{of} live {started}", promoter.unwrap_or("Somebody"))
+        }
+        (true, false) if theirs_by == live_by => format!("{writer} wrote {theirs} and made it live {started}"),
+        (true, false) => {
+            format!("{writer} wrote {theirs} and {} made it live {started}", promoter.unwrap_or("somebody"))
+        }
+        (false, _) => format!("{writer} wrote {theirs} and saved it {started}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_names_who_did_what() {
+        let title = |by: Option<&str>, live_by: Option<&str>, is_live: bool, was_there: bool| {
+            title(&Conflict {
+                base: "1.0.0".into(),
+                theirs: "1.1.0".into(),
+                theirs_by: by.map(str::to_owned),
+                was_there,
+                is_live,
+                live_by: live_by.map(str::to_owned),
+                their_changes: Default::default(),
+                your_changes: Default::default(),
+                unsettled: 0,
+                label: "1.1.0".into(),
+            })
+        };
+        let (alice, bob) = (Some("Alice"), Some("Bob"));
+        for (said, expected) in [
+            (title(alice, alice, true, false), "Alice wrote 1.1.0 and made it live"),
+            (title(None, None, true, false), "Somebody wrote 1.1.0 and made it live"),
+            (title(alice, bob, true, false), "Alice wrote 1.1.0 and Bob made it live"),
+            (title(alice, None, true, false), "Alice wrote 1.1.0 and somebody made it live"),
+            (title(alice, bob, true, true), "Bob made 1.1.0, which Alice wrote, live"),
+            (title(None, None, true, true), "Somebody made 1.1.0 live"),
+            (title(alice, None, false, false), "Alice wrote 1.1.0 and saved it"),
+        ] {
+            assert_eq!(said, format!("{expected} while you were writing from 1.0.0"));
+        }
+    }
 }

@@ -5,8 +5,12 @@
 
 mod conflict;
 mod desk;
+mod guard;
+mod keeping;
 mod monaco;
 mod panels;
+mod parts;
+mod sheet;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -64,7 +68,7 @@ pub fn PromptEditor(
                         view! {
                             <ErrorNotice error />
                             {(is_version && !agent.is_empty() && !from.is_empty())
-                                .then(|| view! { <EditFrom base=from versions=Vec::new() /> })}
+                                .then(|| view! { <EditFromNumber label="Edit from" base=from /> })}
                         }
                             .into_any()
                     }
@@ -83,12 +87,31 @@ fn Page(page: EditPage, is_new: bool) -> impl IntoView {
             <p class="notice danger" role="alert">{problem.message}</p>
         }
     });
-    let from = (!is_new).then(|| view! { <EditFrom base=page.form.base.clone() versions=page.versions.clone() /> });
+    let from = (!is_new).then(|| {
+        let versions = page
+            .versions
+            .iter()
+            .map(|choice| (choice.version.clone(), format!("{} ({})", choice.version, choice.status)))
+            .collect();
+        view! { <EditFrom base=page.form.base.clone() versions has_older=page.has_older /> }
+    });
+    let ends = page.line_ends.is_mixed().then(|| {
+        let base = page.form.base.clone();
+        view! {
+            <p class="notice">
+                {format!(
+                    "Not all lines of {base} end in the same way (LF and CR LF). A text that is changed is saved with LF everywhere; \
+                     one that is not changed keeps them.",
+                )}
+            </p>
+        }
+    });
     let text = page.form.text.clone();
     view! {
         {conflict}
         {problem}
         {from}
+        {ends}
         <Desk page=page.slim() text=InPage(text) is_new />
     }
     .into_any()
@@ -96,15 +119,49 @@ fn Page(page: EditPage, is_new: bool) -> impl IntoView {
 
 /// The form that chooses the version to start from.
 #[component]
-fn EditFrom(base: String, versions: Vec<String>) -> impl IntoView {
-    let options = versions.into_iter().map(|version| view! { <option value=version></option> }).collect_view();
+fn EditFrom(
+    /// The version that it starts from now.
+    base: String,
+    /// Versions, and what they are called.
+    versions: Vec<(String, String)>,
+    /// Whether there are more than these.
+    has_older: bool,
+) -> impl IntoView {
+    let options = versions
+        .into_iter()
+        .map(|(version, name)| {
+            let is_chosen = version == base;
+            view! { <option value=version selected=is_chosen>{name}</option> }
+        })
+        .collect_view();
     view! {
         <form class="filters edit-from" method="get" aria-label="Choose the version to start from">
             <label class="field">
                 <span>"Edit from"</span>
-                <input name="from" value=base list="versions" class="version" required=true spellcheck="false" />
+                // A browser that comes back to the page would choose again what was chosen before it left.
+                <select name="from" class="version" autocomplete="off">{options}</select>
             </label>
-            <datalist id="versions">{options}</datalist>
+            <button type="submit">"Start from it"</button>
+        </form>
+        {has_older.then(|| view! { <EditFromNumber label="Edit from an older version" base=String::new() /> })}
+    }
+    .into_any()
+}
+
+/// The form that takes the number of a version that the list does not have.
+#[component]
+fn EditFromNumber(
+    /// What the field is called.
+    label: &'static str,
+    /// What stands in it.
+    base: String,
+) -> impl IntoView {
+    view! {
+        <form class="filters edit-from" method="get" aria-label="Give the number of the version to start from">
+            <label class="field">
+                <span>{label}</span>
+                <input name="from" value=base class="version" required=true spellcheck="false" autocomplete="off" />
+            </label>
             <button type="submit">"Start from it"</button>
         </form>
     }

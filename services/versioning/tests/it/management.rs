@@ -382,3 +382,25 @@ async fn two_nodes_that_seed_at_once_seed_once(pool: PgPool) {
     let seeded = futures_util::future::join_all((0..4).map(|_| management.seed(&seeds))).await;
     assert_eq!(seeded.into_iter().filter(|seeded| *seeded.as_ref().unwrap()).count(), 1);
 }
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_expectation_is_checked_with_the_change(pool: PgPool) {
+    let management = services(&pool).management;
+    let reissue = || Reissue { agent_type: agent("writer"), version: version("1.0.0"), created_by: None, notes: None };
+    draft(&management, "writer", "1.0.0").await;
+    // Nothing is live, and nothing was expected to be.
+    management.promote_first(promotion("writer", "1.0.0")).await.unwrap();
+    draft(&management, "writer", "1.1.0").await;
+    assert_eq!(code(management.promote_first(promotion("writer", "1.1.0")).await), "stale_base");
+    let stale = management.reissue_expecting(reissue(), Some(version("0.9.0"))).await;
+    assert_eq!(code(stale), "stale_base");
+    assert_eq!(code(management.reissue_expecting(reissue(), None).await), "stale_base");
+    // Of two that expect the same, one comes second.
+    let expected = Some(version("1.0.0"));
+    let both = [(); 2].map(|()| management.reissue_expecting(reissue(), expected));
+    let outcomes = futures_util::future::join_all(both).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    let refused = outcomes.into_iter().find(Result::is_err).unwrap();
+    assert_eq!(code(refused), "stale_base");
+    assert_eq!(management.reissue(reissue()).await.unwrap().version, version("1.0.2"));
+}
