@@ -2,6 +2,23 @@
 import type { Locator, Page } from "@playwright/test";
 import { hydrated } from "./hydrated.js";
 
+/** The list of a side. What is filled in is chosen there; a version that the list does not have is typed beside it. */
+function side(chooser: Locator, name: string): Locator {
+  const list = chooser.getByLabel(name, { exact: true });
+  const typed = chooser.getByLabel(`Other ${name.toLowerCase()}`, { exact: true });
+  const fill = async (version: string): Promise<void> => {
+    await list.waitFor();
+    const offered = await list.locator("option").evaluateAll((options) => options.map((option) => option.getAttribute("value")));
+    if (offered.includes(version)) {
+      await list.selectOption(version);
+      return;
+    }
+    if (!(await typed.isVisible())) await chooser.getByText("An older version").click();
+    await typed.fill(version);
+  };
+  return Object.assign(list, { fill });
+}
+
 export class ComparisonPage {
   readonly chooser: Locator;
   readonly base: Locator;
@@ -17,8 +34,8 @@ export class ComparisonPage {
 
   constructor(readonly page: Page) {
     this.chooser = page.getByRole("form", { name: "Choose two versions" });
-    this.base = this.chooser.getByLabel("Base");
-    this.head = this.chooser.getByLabel("Head");
+    this.base = side(this.chooser, "Base");
+    this.head = side(this.chooser, "Head");
     this.swap = page.getByRole("link", { name: "Swap the two" });
     const difference = page.getByRole("region", { name: "Difference" });
     this.summary = difference.getByRole("status").first();

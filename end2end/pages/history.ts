@@ -7,6 +7,8 @@ export class HistoryPage {
   readonly count: Locator;
   readonly compare: Locator;
   readonly steps: Locator;
+  /** In sight only where the rows are blocks. */
+  readonly sort: Locator;
   readonly timeLine: Locator;
   readonly done: Locator;
 
@@ -15,6 +17,7 @@ export class HistoryPage {
     this.count = page.getByRole("heading", { name: /versions?$/ });
     this.compare = page.getByRole("button", { name: "Compare the chosen" });
     this.steps = page.getByRole("navigation", { name: "Pages", exact: true });
+    this.sort = page.getByRole("navigation", { name: "Sort" });
     this.timeLine = page.getByRole("region", { name: "What was live when" }).getByRole("listitem");
     this.done = page.locator("tr.done");
   }

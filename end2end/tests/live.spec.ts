@@ -2,6 +2,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.js";
 import { AgentHeader } from "../pages/agent-header.js";
+import { EditorPage } from "../pages/editor.js";
 import { HistoryPage } from "../pages/history.js";
 import { OverviewPage } from "../pages/overview.js";
 import { VersionPage } from "../pages/version.js";
@@ -14,7 +15,7 @@ async function collectToasts(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(() => {
     const said: string[] = [];
     Object.assign(window, { said });
-    const look = () => said.push(document.querySelector(".toast")?.textContent ?? "");
+    const look = () => said.push(...[...document.querySelectorAll(".toast p")].map((toast) => toast.textContent ?? ""));
     const place = document.querySelector(".toasts");
     if (place) new MutationObserver(look).observe(place, { childList: true, subtree: true, characterData: true });
   });
@@ -87,4 +88,65 @@ test("what somebody is about to do is left as it is", async ({ page, registry })
   await expect(history.pick("1.0.0", "base")).toBeChecked();
   await expect(history.pick("1.1.0", "head")).toBeChecked();
   await expect(history.promote("1.1.0")).toBeFocused();
+});
+
+test("eight tabs of one browser load, and all follow", async ({ context, registry }) => {
+  const agent = await registry.agent("One.\n");
+  await registry.create(agent, "1.1.0", "Two.\n");
+  const tabs = await Promise.all(Array.from({ length: 8 }, () => context.newPage()));
+  const streams = { open: 0 };
+  for (const tab of tabs) {
+    tab.on("request", (request) => (streams.open += Number(request.url().includes("/api/pages/events"))));
+    // One after the other: each takes what the ones before it left of the browser's connections.
+    await new HistoryPage(tab).open(agent);
+  }
+  expect(streams.open, "one stream for all tabs").toBe(1);
+  await registry.promote(agent, "1.1.0");
+  for (const tab of tabs) await expect(new HistoryPage(tab).status("1.1.0")).toContainText("active", SOON);
+
+  // The one with the stream is the first. Without it the others go on, and miss nothing of what happens meanwhile.
+  await tabs[0]?.close();
+  await registry.release(agent, "1.2.0", "Three.\n");
+  for (const tab of tabs.slice(1)) await expect(new HistoryPage(tab).status("1.2.0")).toContainText("active", SOON);
+  for (const tab of tabs.slice(1)) await tab.close();
+});
+
+test("without locks, as over plain HTTP, a page follows with a stream of its own", async ({ page, registry }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+  const agent = await registry.agent("One.\n");
+  await registry.create(agent, "1.1.0", "Two.\n");
+  const history = new HistoryPage(page);
+  await history.open(agent);
+  await registry.promote(agent, "1.1.0");
+  await expect(history.status("1.1.0")).toContainText("active", SOON);
+});
+
+test("a page follows while the list of keys is open", async ({ page, registry }) => {
+  const agent = await registry.agent("One.\n");
+  await registry.create(agent, "1.1.0", "Two.\n");
+  const [history, overview] = [new HistoryPage(page), new OverviewPage(page)];
+  await history.open(agent);
+  await page.keyboard.press("?");
+  await expect(overview.help).toBeVisible();
+  await registry.promote(agent, "1.1.0");
+  await expect(page.locator("table.versions tr.active")).toContainText("1.1.0", SOON);
+  await page.keyboard.press("Escape");
+  await expect(overview.help).toBeHidden();
+});
+
+test("who writes is told of a newer version until they dismiss it", async ({ page, registry }) => {
+  const agent = await registry.agent("One.\n");
+  const editor = new EditorPage(page);
+  const header = new AgentHeader(page);
+  await editor.open(agent);
+  await registry.release(agent, "1.1.0", "Two.\n", { created_by: "grace" });
+  const toast = header.toast.filter({ hasText: agent });
+  await expect(toast.getByRole("paragraph")).toHaveText(`${agent} 1.1.0 went live by grace while you were writing`, SOON);
+  // One that is about something else goes by itself; this one is still there then.
+  const other = await registry.agent("Other.\n");
+  await expect(header.toast.filter({ hasText: other })).toHaveCount(1, SOON);
+  await expect(header.toast.filter({ hasText: other })).toHaveCount(0, SOON);
+  await expect(toast).toHaveCount(1);
+  await toast.getByRole("button", { name: "Dismiss" }).click();
+  await expect(toast).toHaveCount(0);
 });

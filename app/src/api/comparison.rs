@@ -43,6 +43,8 @@ pub struct Comparison {
     pub moved: u32,
     /// Whether the texts differ, to the letter.
     pub is_same: bool,
+    /// Whether the lines of the one end with CR LF where those of the other do not.
+    pub ends_differ: bool,
     /// Whether the search for the smallest difference was cut short.
     pub is_simplified: bool,
     /// Changed lines beyond what is shown.
@@ -53,8 +55,8 @@ pub struct Comparison {
     pub variables_removed: Vec<String>,
     /// What happened to the sections.
     pub sections: SectionChanges,
-    /// The newest versions of the page's agent, to choose from.
-    pub versions: Vec<String>,
+    /// The newest versions of the page's agent with their status, to choose from.
+    pub versions: Vec<(String, String)>,
     /// The server's time.
     pub now: Moment,
 }
@@ -148,13 +150,24 @@ pub async fn compare(query: ComparisonQuery) -> Result<Comparison, AppError> {
         removed: stats.removed,
         moved: stats.moved,
         is_same: old == new,
+        ends_differ: line_ends(&old) != line_ends(&new),
         is_simplified,
         variables_added: after.difference(&before).cloned().collect(),
         variables_removed: before.difference(&after).cloned().collect(),
         sections,
-        versions: versions.into_iter().map(|version| version.version.to_string()).collect(),
+        versions: versions
+            .into_iter()
+            .map(|version| (version.version.to_string(), version.status.as_str().to_owned()))
+            .collect(),
         now: chrono::Utc::now().into(),
     })
+}
+
+/// How the lines of a text end: some with CR LF, some with LF alone.
+#[cfg(feature = "ssr")]
+fn line_ends(text: &str) -> (bool, bool) {
+    let both = text.matches("\r\n").count();
+    (both > 0, text.matches('\n').count() > both)
 }
 
 /// Both versions of an address, with what stands for one that is not named: the newest for the head, and what is live for the
@@ -226,5 +239,17 @@ impl From<versioning::Performance> for PerformanceRow {
             cost_usd: performance.cost_usd,
             score: performance.score.map(|(score, _)| score),
         }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_lines_are_told_apart() {
+        assert_ne!(line_ends("a\nb\n"), line_ends("a\r\nb\r\n"));
+        assert_ne!(line_ends("a\nb\n"), line_ends("a\nb\r\n"));
+        assert_eq!(line_ends("a\r\n"), line_ends("b\r\nc"));
     }
 }

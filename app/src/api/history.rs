@@ -39,6 +39,8 @@ pub struct HistoryPage {
     pub pages: u32,
     /// What was live when, newest first; only for one agent.
     pub spans: Vec<LiveSpan>,
+    /// Whether there are earlier ones that are not among them.
+    pub spans_cut: bool,
     /// The server's time.
     pub now: Moment,
 }
@@ -83,7 +85,7 @@ const PAGE_SIZE: u32 = 50;
 
 /// Stretches on the time line.
 #[cfg(feature = "ssr")]
-const SPANS: u32 = 24;
+const SPANS: usize = 200;
 
 /// A page of the history of one agent or of all.
 ///
@@ -112,15 +114,19 @@ pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, AppError> {
         limit: PAGE_SIZE,
     };
     let found = management.history(&query).await?;
-    let spans = match &agent_type {
-        Some(agent_type) => management.activations(agent_type, SPANS).await?,
+    let mut spans = match &agent_type {
+        // One more tells whether there are more.
+        Some(agent_type) => management.activations(agent_type, SPANS as u32 + 1).await?,
         None => Vec::new(),
     };
+    let spans_cut = spans.len() > SPANS;
+    spans.truncate(SPANS);
     Ok(HistoryPage {
         rows: found.versions.into_iter().map(HistoryLine::from).collect(),
         total: found.total,
         pages: u32::try_from(found.total.div_ceil(u64::from(PAGE_SIZE))).unwrap_or(u32::MAX).max(1),
         spans: spans.into_iter().map(LiveSpan::from).collect(),
+        spans_cut,
         now: chrono::Utc::now().into(),
     })
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{api::Moment, words::duration};
 
-/// A moment as its age; the exact time is in the title and for programs.
+/// A moment as its age. The exact time is in the title for a mouse, beside it for a screen reader, and for programs.
 #[component]
 pub fn RelativeTime(
     /// When it was.

@@ -34,10 +34,13 @@ pub fn PromptComparison(
     let asked = Memo::new(move |_| {
         let query = query.read();
         let text = |name: &str| query.get(name).unwrap_or_default();
+        // What is typed goes before what the list says.
+        let side =
+            |name: &str, typed: &str| Some(text(typed)).filter(|typed| !typed.trim().is_empty()).unwrap_or(text(name));
         ComparisonQuery {
             agent: agent.get(),
-            base: text("base"),
-            head: text("head"),
+            base: side("base", "other_base"),
+            head: side("head", "other_head"),
             view: text("view"),
             ws: text("ws"),
             open: text("open"),
@@ -61,8 +64,8 @@ pub fn PromptComparison(
                         Ok(page) => view! { <Compared page agent query /> }.into_any(),
                         Err(error) => {
                             let place = format!("/agents/{agent}/compare");
-                            let asked = |name: &str| query.get(name).unwrap_or_default();
-                            let chooser = choose(&place, &query, &asked("base"), &asked("head"), Vec::new());
+                            let asked = asked.get_untracked();
+                            let chooser = choose(&place, &query, &asked.base, &asked.head, &[]);
                             view! {
                                 {chooser}
                                 <ErrorNotice error />
@@ -93,6 +96,7 @@ fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView 
         removed,
         moved,
         is_same,
+        ends_differ,
         is_simplified,
         hidden,
         variables_added,
@@ -103,18 +107,23 @@ fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView 
     } = page;
     let place = format!("/agents/{agent}/compare");
     let (base_name, head_name) = (named(&base, &agent), named(&head, &agent));
-    let chooser = choose(&place, &query, &base_name, &head_name, versions);
+    let chooser = choose(&place, &query, &base_name, &head_name, &versions);
     let is_empty = lines.0.is_empty() && is_same;
+    let ends = if ends_differ { " · line ends differ" } else { "" };
     let summary = if is_same {
         "The two texts are the same, to the letter.".to_owned()
     } else if added + removed == 0 {
-        "Only white space differs.".to_owned()
+        if ends_differ {
+            "Only white space differs · line ends differ".to_owned()
+        } else {
+            "Only white space differs.".to_owned()
+        }
     } else {
         let moved = match moved {
             0 => String::new(),
             moved => format!(" · {} only moved", counted(moved, "line", "lines")),
         };
-        format!("{} added · {} removed{moved}", counted(added, "line", "lines"), thousands(removed))
+        format!("{} added · {} removed{moved}{ends}", counted(added, "line", "lines"), thousands(removed))
     };
     let patch = format!("{place}.patch?base={base_name}&head={head_name}");
     let simplified = is_simplified.then(|| {
@@ -165,10 +174,13 @@ fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView 
     .into_any()
 }
 
-/// The form that chooses the two.
-fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: Vec<String>) -> AnyView {
+/// What the address of a comparison says of the two.
+const CHOICE: [&str; 5] = ["base", "head", "other_base", "other_head", "open"];
+
+/// The form that chooses the two: from the newest versions of the agent, or any other by its name.
+fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: &[(String, String)]) -> AnyView {
     let mut swapped = query.clone();
-    for name in ["base", "head", "open"] {
+    for name in CHOICE {
         swapped.remove(name);
     }
     swapped.insert("base", head.to_owned());
@@ -180,24 +192,50 @@ fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: Vec<
             Some(view! { <input type="hidden" name=name value=value /> })
         })
         .collect_view();
-    let options = versions.into_iter().map(|version| view! { <option value=version></option> }).collect_view();
-    let field = |name: &'static str, label: &'static str, value: &str| {
+    let field = |name: &'static str, label: &'static str, chosen: &str| {
+        let is_listed = versions.iter().any(|(version, _)| version == chosen);
+        let unlisted = (!is_listed).then(|| {
+            view! { <option value=chosen.to_owned() selected=true>{chosen.to_owned()}</option> }
+        });
+        let listed = versions
+            .iter()
+            .map(|(version, status)| {
+                let text = format!("{version} · {status}");
+                view! { <option value=version.clone() selected=version == chosen>{text}</option> }
+            })
+            .collect_view();
         view! {
             <label class="field">
                 <span>{label}</span>
-                <input name=name value=value.to_owned() list="versions" class="version" spellcheck="false" required=true />
+                <select name=name class="version">
+                    {unlisted}
+                    {listed}
+                </select>
+            </label>
+        }
+    };
+    let typed = |name: &'static str, label: &'static str| {
+        view! {
+            <label class="field">
+                <span>{label}</span>
+                <input name=name class="version" placeholder="1.0.0 or agent@1.0.0" autocapitalize="off" spellcheck="false" />
             </label>
         }
     };
     view! {
-        <form class="filters" method="get" action=place.to_owned() aria-label="Choose two versions">
+        <form class="filters choose" method="get" action=place.to_owned() aria-label="Choose two versions">
             {field("base", "Base", base)}
             <a class="button quiet" href=swap aria-label="Swap the two" title="Swap the two">"⇄"</a>
             {field("head", "Head", head)}
-            <datalist id="versions">{options}</datalist>
             {kept}
             <button type="submit">"Compare"</button>
-            <p class="faint small hint">"Another agent's version is agent@version."</p>
+            <details open=versions.is_empty()>
+                <summary>"An older version, or another agent's"</summary>
+                <div class="typed">
+                    {typed("other_base", "Other base")}
+                    {typed("other_head", "Other head")}
+                </div>
+            </details>
         </form>
     }
     .into_any()
@@ -370,9 +408,17 @@ fn PerformanceTable(base: Side, head: Side, agent: String) -> impl IntoView {
         }
         .into_any()
     };
+    let is_testable = base.agent_type == head.agent_type && base.version != head.version;
+    let test = is_testable.then(|| {
+        let address = format!("/lab/new?agent={}&a={}&b={}", base.agent_type, base.version, head.version);
+        view! { <a class="button quiet" href=address>"Test the two in the lab"</a> }
+    });
     view! {
         <section aria-labelledby="performance-title">
-            <h2 id="performance-title">"Performance"</h2>
+            <div class="list-head">
+                <h2 id="performance-title">"Performance"</h2>
+                {test}
+            </div>
             {content}
         </section>
     }

@@ -133,7 +133,7 @@ fn Filters(filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
 
 #[component]
 fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_all: bool) -> impl IntoView {
-    let HistoryPage { rows, total, pages, spans, now } = page;
+    let HistoryPage { rows, total, pages, spans, spans_cut, now } = page;
     let place = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
     if rows.is_empty() {
         return view! {
@@ -168,6 +168,23 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
             </th>
         }
     };
+    let orders = [
+        ("created", "desc", "Newest"),
+        ("created", "asc", "Oldest"),
+        ("version", "desc", "Version ↓"),
+        ("version", "asc", "Version ↑"),
+    ]
+    .into_iter()
+    .map(|(name, direction, label)| {
+        let is_by_version = filter.sort == "version";
+        let is_current = (name == "version") == is_by_version && (direction == "asc") == (filter.dir == "asc");
+        let mut query = query.clone();
+        query.remove("sort");
+        query.insert("sort", name.to_owned());
+        let address = format!("{place}{}", turned(&query, "dir", direction));
+        view! { <a class="button quiet" href=address aria-current=is_current.then_some("true")>{label}</a> }
+    })
+    .collect_view();
     let done = query.get("done").unwrap_or_default();
     let lines = rows
         .iter()
@@ -194,9 +211,10 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
             </nav>
         }
     });
-    let time_line = (!spans.is_empty()).then(|| view! { <TimeLine spans now=now.seconds /> });
+    let time_line = (!spans.is_empty())
+        .then(|| view! { <TimeLine spans are_more=spans_cut now=now.seconds agent=filter.agent.clone() /> });
     view! {
-        <div class="beside" class:alone=is_for_all data-live="versions">
+        <div class="beside history" class:alone=is_for_all data-live="versions">
             <section aria-labelledby="versions-title">
                 <form method="get" action=compare>
                     <div class="list-head">
@@ -204,21 +222,29 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
                         {can_compare
                             .then(|| {
                                 view! {
-                                    <span class="faint small">"Choose two with the circles"</span>
+                                    <span class="faint small">"Choose a base and a head"</span>
                                     <button type="submit">"Compare the chosen"</button>
                                 }
                             })}
                     </div>
+                    // Where rows become blocks there are no heads of columns to sort by.
+                    <nav class="sort" aria-label="Sort">
+                        <span class="faint small">"Sort by"</span>
+                        {orders}
+                    </nav>
                     <table class="versions">
                         <thead>
                             <tr>
                                 <th scope="col" class="pick">
-                                    <span class="visually-hidden">"Compare: base and head"</span>
+                                    <span class="visually-hidden">"Compare: "</span>
+                                    <span class="side-name">"Base"</span>
+                                    " "
+                                    <span class="side-name">"Head"</span>
                                 </th>
                                 {sorted("version", "Version")}
                                 <th scope="col">"Status"</th>
                                 {sorted("created", "Created")}
-                                <th scope="col">"Author"</th>
+                                <th scope="col" class="author">"Author"</th>
                                 <th scope="col" class="notes">"Notes"</th>
                                 <th scope="col" class="number">"Characters"</th>
                                 <th scope="col"><span class="visually-hidden">"Do"</span></th>
@@ -245,13 +271,18 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
     let HistoryLine { agent_type, version, status, created_at, created_by, notes, char_count, char_change } = row;
     let base = format!("/agents/{agent_type}");
     // The two newest, until others are chosen.
-    let pick = |side: &'static str, chosen: usize| {
+    let pick = |side: &'static str, title: &'static str, chosen: usize| {
         let label = format!("{} {version} as the {side}", if is_for_all { agent_type.as_str() } else { "Compare" });
-        view! { <input type="radio" name=side value=name.clone() aria-label=label checked=index == chosen /> }
+        view! {
+            <label>
+                <input type="radio" name=side value=name.clone() aria-label=label checked=index == chosen />
+                <span class="side-name">{title}</span>
+            </label>
+        }
     };
     let picks = view! {
-        {pick("base", 1)}
-        {pick("head", 0)}
+        {pick("base", "Base", 1)}
+        {pick("head", "Head", 0)}
     };
     let place_id = format!("do-{name}");
     let action = match status.as_str() {
@@ -262,7 +293,7 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
     };
     let agent = is_for_all.then(|| {
         view! {
-            <a class="agent-name" href=base.clone()>{agent_type.clone()}</a>
+            <a class="agent-name" href=base.clone() title=agent_type.clone()>{agent_type.clone()}</a>
             " "
         }
     });
@@ -275,7 +306,7 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
             </th>
             <td data-label="Status"><VersionChip version=status.clone() status=status.clone() /></td>
             <td data-label="Created"><RelativeTime moment=created_at now /></td>
-            <td data-label="Author" class="author">{created_by}</td>
+            <td data-label="Author" class="author" title=created_by.clone()>{created_by.clone()}</td>
             <td data-label="Notes" class="notes" title=notes.clone()>{notes.clone()}</td>
             <td data-label="Characters" class="number">
                 {thousands(char_count)}
@@ -291,32 +322,69 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
     .into_any()
 }
 
-/// What was live when.
+/// Stretches that are shown at once; the others unfold.
+const SHOWN_SPANS: usize = 12;
+
+/// What was live when, each with a bar as long as it was live.
 #[component]
-fn TimeLine(spans: Vec<LiveSpan>, now: i64) -> impl IntoView {
-    let lines = spans
+fn TimeLine(spans: Vec<LiveSpan>, are_more: bool, now: i64, agent: String) -> impl IntoView {
+    let length = |span: &LiveSpan| (span.until.as_ref().map_or(now, |until| until.seconds) - span.from.seconds).max(0);
+    let longest = spans.iter().map(length).max().unwrap_or(0).max(1);
+    let mut lines: Vec<AnyView> = spans
         .into_iter()
         .map(|span| {
-            let until = span.until.as_ref().map_or(now, |until| until.seconds);
-            let length = duration(until - span.from.seconds).unwrap_or_else(|| "under a minute".into());
-            let is_live = span.until.is_none();
-            let by = span.by.map(|name| format!(" · by {name}"));
-            view! {
-                <li class="event" class:promoted=is_live>
-                    <p>
-                        <span class="version">{span.version}</span>
-                        {if is_live { format!(" live for {length}") } else { format!(" was live for {length}") }}
-                    </p>
-                    <p class="faint small">"from " <RelativeTime moment=span.from now /> {by}</p>
-                </li>
-            }
+            let seconds = length(&span);
+            let share = (seconds * 100 / longest).max(1);
+            live_span(span, seconds, share, now, &agent)
         })
-        .collect_view();
+        .collect();
+    let count = lines.len();
+    let rest = lines.split_off(lines.len().min(SHOWN_SPANS));
+    let rest = (!rest.is_empty()).then(|| {
+        view! {
+            <details id="earlier-spans">
+                <summary>{format!("{} before that", thousands(rest.len() as u64))}</summary>
+                <ol class="events">{rest}</ol>
+            </details>
+        }
+    });
+    let cut = are_more.then(|| {
+        let address = format!("/agents/{agent}?status=superseded");
+        view! {
+            <p class="faint small">
+                {format!("Only the last {count} are shown. ")} <a href=address>"All versions that are no longer live"</a>
+            </p>
+        }
+    });
     view! {
-        <section class="activity" aria-labelledby="time-line-title">
+        <section class="activity time-line" aria-labelledby="time-line-title">
             <h2 id="time-line-title">"What was live when"</h2>
             <ol class="events">{lines}</ol>
+            {rest}
+            {cut}
         </section>
+    }
+    .into_any()
+}
+
+/// A stretch, with a bar of `share` percent.
+fn live_span(span: LiveSpan, seconds: i64, share: i64, now: i64, agent: &str) -> AnyView {
+    let length = duration(seconds).unwrap_or_else(|| "under a minute".into());
+    let is_live = span.until.is_none();
+    let by = span.by.map(|name| format!(" · by {name}"));
+    let address = format!("/agents/{agent}/versions/{}", span.version);
+    view! {
+        <li class="event" class:promoted=is_live>
+            <p>
+                <a class="version" href=address>{span.version}</a>
+                {if is_live { format!(" live for {length}") } else { format!(" was live for {length}") }}
+            </p>
+            // Its length is said in words above.
+            <svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+                <rect width=share.to_string() height="1" />
+            </svg>
+            <p class="faint small">"from " <RelativeTime moment=span.from now /> {by}</p>
+        </li>
     }
     .into_any()
 }

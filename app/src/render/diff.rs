@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use versioning::diff::{Diff, Row, Span, Stretch, fold, word_changes};
 
-use super::{escaped, text::push_segments};
+use super::{
+    escaped,
+    text::{push_segments, push_text},
+};
 use crate::{api::ComparisonQuery, html::ServerHtml};
 
 /// Unchanged lines around a change.
@@ -81,7 +84,7 @@ pub fn diff_lines(diff: &Diff<'_>, view: DiffView, links: &DiffLinks) -> Drawn {
     if diff.is_empty() {
         return Drawn { html: ServerHtml::default(), hidden: 0 };
     }
-    let mut table = Table { html: String::new(), diff, view, changes: 0 };
+    let mut table = Table { html: String::new(), diff, view, changes: 0, ends: Ends::of(diff) };
     table.open();
     let (mut changed, mut same, mut hidden) = (0, 0, 0);
     for stretch in fold(&diff.rows, CONTEXT, |line| links.is_open(line)) {
@@ -132,6 +135,36 @@ struct Table<'a, 'text> {
     diff: &'a Diff<'text>,
     view: DiffView,
     changes: u32,
+    ends: Ends,
+}
+
+/// What is shown of the ends of lines: only what tells lines apart.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    /// Some lines of the two texts end with CR LF, and others do not.
+    are_mixed: bool,
+    /// One of the texts ends with a line break, and the other does not.
+    last_differs: bool,
+}
+
+impl Ends {
+    fn of(diff: &Diff<'_>) -> Self {
+        let broken = || diff.base.iter().chain(&diff.head).filter(|line| line.ends_with('\n'));
+        let is_broken = |lines: &[&str]| lines.last().is_none_or(|line| line.ends_with('\n'));
+        Self {
+            are_mixed: broken().any(|line| line.ends_with("\r\n")) && broken().any(|line| !line.ends_with("\r\n")),
+            last_differs: is_broken(&diff.base) != is_broken(&diff.head),
+        }
+    }
+
+    /// A line, or the last part of one, without the end that need not be shown.
+    fn cut(self, line: &str) -> &str {
+        match line.strip_suffix('\n') {
+            Some(line) if self.are_mixed => line,
+            Some(line) => line.strip_suffix('\r').unwrap_or(line),
+            None => line,
+        }
+    }
 }
 
 /// What stands in one half of a row.
@@ -165,7 +198,7 @@ impl Table<'_, '_> {
 
     fn same(&mut self, row: Row) {
         let Row::Same { base, head } = row else { return };
-        self.html.push_str("<tr>");
+        self.html.push_str("<tr class=\"same\">");
         self.number('B', Some(base));
         if self.view == DiffView::Split {
             self.plain(self.diff.base[base as usize]);
@@ -247,7 +280,7 @@ impl Table<'_, '_> {
 
     fn plain(&mut self, line: &str) {
         self.html.push_str("<td class=\"code\">");
-        push_segments(&mut self.html, &shown(line));
+        push_segments(&mut self.html, &shown(self.ends.cut(line)));
         self.html.push_str("</td>");
     }
 
@@ -275,7 +308,10 @@ impl Table<'_, '_> {
                 };
                 self.spans(&spans, class);
             }
-            _ => push_segments(&mut self.html, &shown(text)),
+            _ => push_segments(&mut self.html, &shown(self.ends.cut(text))),
+        }
+        if self.ends.last_differs && !text.ends_with('\n') {
+            self.html.push_str("<span class=\"moved-note\">no line break at the end</span>");
         }
         if let Some(moved) = moved {
             let _ = write!(self.html, "<span class=\"moved-note\">{moved}</span>");
@@ -287,11 +323,14 @@ impl Table<'_, '_> {
     fn spans(&mut self, spans: &[Span<'_>], class: &str) {
         let tag = if class == "removed" { "del" } else { "ins" };
         for span in spans {
-            let text = escaped(without_break(span.text));
-            if span.is_changed && !text.is_empty() {
-                let _ = write!(self.html, "<{tag}>{text}</{tag}>");
-            } else {
-                self.html.push_str(&text);
+            let text = self.ends.cut(span.text);
+            let is_marked = span.is_changed && !text.is_empty();
+            if is_marked {
+                let _ = write!(self.html, "<{tag}>");
+            }
+            push_text(&mut self.html, text);
+            if is_marked {
+                let _ = write!(self.html, "</{tag}>");
             }
         }
     }
@@ -342,15 +381,10 @@ fn side_by_side(rows: &[Row]) -> Vec<(Cell, Cell)> {
 
 /// A line as far as it is shown.
 fn shown(line: &str) -> std::borrow::Cow<'_, str> {
-    let line = without_break(line);
     match line.char_indices().nth(MAX_LINE) {
         None => line.into(),
         Some((end, _)) => format!("{} … and {} more characters", &line[..end], line[end..].chars().count()).into(),
     }
-}
-
-fn without_break(line: &str) -> &str {
-    line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 #[cfg(test)]
@@ -404,5 +438,29 @@ mod tests {
         let html = draw(&format!("{block}1\n2\n3\n"), &format!("1\n2\n3\n{block}"), DiffView::Split);
         assert!(html.contains("moved to <a href=\"#H4\">line 4</a>"), "{html}");
         assert!(html.contains("moved from <a href=\"#B1\">line 1</a>"), "{html}");
+    }
+
+    #[test]
+    fn ends_of_lines_are_shown_where_they_tell_lines_apart() {
+        const CR: &str = "data-mark=\"CR\"";
+        for view in [DiffView::Split, DiffView::Unified] {
+            let html = draw("alpha\nbeta\n", "alpha\nbeta\r\n", view);
+            assert!(html.contains("<ins><span class=\"invisible\""), "{html}");
+            assert_eq!(html.matches(CR).count(), 1, "{html}");
+            let html = draw("alpha\r\nbeta\r\n", "alpha\r\nbeta two\r\n", view);
+            assert!(!html.contains(CR), "{html}");
+            let html = draw("alpha\nbeta", "alpha\nbeta\n", view);
+            assert_eq!(html.matches("no line break at the end").count(), 1, "{html}");
+        }
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_marked_as_changed() {
+        for hidden in ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{1b}', '\r'] {
+            let html =
+                draw("Be brief and kind, always.\n", &format!("Be br{hidden}ief and kind, always.\n"), DiffView::Split);
+            assert_eq!(html.matches("class=\"invisible\"").count(), 1, "{hidden:?}: {html}");
+            assert!(html.contains("<ins>"), "{hidden:?}: {html}");
+        }
     }
 }
