@@ -1,13 +1,32 @@
 //! `verbatim lab run`: an experiment from the command line, on a server that is running, for CI jobs.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 /// How often a run is asked how far it is.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long an answer may take; the server itself gives up earlier, unless it was told otherwise.
+const ANSWER: Duration = Duration::from_secs(120);
+
+/// How long a server may be away while its run is followed: a run goes on when its server is started again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// B is better, or as good.
+const GOOD: u8 = 0;
+
+/// A is better.
+const WORSE: u8 = 1;
+
+/// No verdict, or one that says that nothing can be told.
+const CANNOT_TELL: u8 = 2;
 
 /// What could not be run: a server that is away, a version that is not there.
 const COULD_NOT_RUN: u8 = 3;
@@ -16,8 +35,8 @@ const COULD_NOT_RUN: u8 = 3;
 #[derive(Debug, Subcommand)]
 pub enum LabCommand {
     /// Run an experiment to its end and print the verdict. Exits with 0 when B is better or equivalent, 1 when A is better, 2
-    /// when nothing can be told, 3 when it could not be run.
-    Run(RunArguments),
+    /// when nothing can be told or the run was stopped by a person or its budget, 3 when it could not be run.
+    Run(Box<RunArguments>),
 }
 
 /// An experiment.
@@ -71,9 +90,9 @@ pub struct RunArguments {
     /// Tokens that an answer may have.
     #[arg(long)]
     max_tokens: Option<u32>,
-    /// The model's seed.
+    /// The model's seed. `--seed` alone is the server's, and about filling a registry.
     #[arg(long)]
-    seed: Option<u64>,
+    model_seed: Option<u64>,
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
@@ -92,13 +111,8 @@ pub async fn run(command: &LabCommand) -> ExitCode {
             } else {
                 println!("{}", text(&report["headline"]));
                 println!("{}", text(&report["evidence"]));
-                println!("{}/lab/runs/{}", arguments.server.trim_end_matches('/'), text(&report["run"]["id"]));
             }
-            ExitCode::from(match text(&report["outcome"]) {
-                "b_is_better" | "equivalent" => 0,
-                "a_is_better" => 1,
-                _ => 2,
-            })
+            ExitCode::from(code_of(&report))
         }
         Err(error) => {
             eprintln!("verbatim: {error:#}");
@@ -107,10 +121,21 @@ pub async fn run(command: &LabCommand) -> ExitCode {
     }
 }
 
+/// What a report means to a CI job. Which cases a budget leaves out may depend on the answers, long ones being dear, so nothing is
+/// let through by a run that did not come to its end.
+fn code_of(report: &Value) -> u8 {
+    match (text(&report["run"]["status"]), text(&report["outcome"])) {
+        ("finished", "b_is_better" | "equivalent") => GOOD,
+        ("finished", "a_is_better") => WORSE,
+        _ => CANNOT_TELL,
+    }
+}
+
 /// Starts a run, follows it to its end, and gets its report.
 async fn experiment(arguments: &RunArguments) -> anyhow::Result<Value> {
     let server = Server::new(&arguments.server)?;
-    let sets = server.get(&format!("sets?agent_type={}", arguments.agent)).await?;
+    let agent = utf8_percent_encode(&arguments.agent, NON_ALPHANUMERIC);
+    let sets = server.get(&format!("sets?agent_type={agent}")).await?;
     let sets = sets.as_array().map(Vec::as_slice).unwrap_or_default();
     let set =
         sets.iter().find(|set| set["name"] == arguments.set || set["id"] == arguments.set).with_context(|| {
@@ -125,25 +150,12 @@ async fn experiment(arguments: &RunArguments) -> anyhow::Result<Value> {
         "budget_usd": arguments.budget, "primary": arguments.primary, "deciding": arguments.deciding,
         "margin": arguments.margin, "judge": arguments.judge, "question": arguments.question,
         "noise": arguments.noise, "temperature": arguments.temperature, "max_tokens": arguments.max_tokens,
-        "seed": arguments.seed,
+        "seed": arguments.model_seed,
     });
-    let mut run = server.post("runs", &request).await?;
+    let run = server.post("runs", &request).await?;
     let path = format!("runs/{}", text(&run["id"]));
-    let mut told = None;
-    while run["status"] == "running" {
-        if told != Some(run["done"].clone()) {
-            eprintln!(
-                "{} of {} calls, {} failed, ${:.4}",
-                run["done"],
-                run["calls"],
-                run["failed"],
-                run["spent_usd"].as_f64().unwrap_or_default()
-            );
-            told = Some(run["done"].clone());
-        }
-        tokio::time::sleep(LOOK).await;
-        run = server.get(&path).await?;
-    }
+    eprintln!("{}/lab/{path}", arguments.server.trim_end_matches('/'));
+    server.follow(&path, run).await?;
     server.get(&format!("{path}/verdict")).await
 }
 
@@ -158,10 +170,35 @@ impl Server {
         agents::install_tls();
         let url = reqwest::Url::parse(address).with_context(|| format!("{address} is not an address of a server"))?;
         let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10));
+        let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).timeout(ANSWER);
         // A proxy does not know this machine.
         let builder = if is_here { builder.no_proxy() } else { builder };
         Ok(Self { client: builder.build()?, base: format!("{}/api/v1/lab", address.trim_end_matches('/')) })
+    }
+
+    /// Says how far a run is until it is over.
+    async fn follow(&self, path: &str, mut run: Value) -> anyhow::Result<()> {
+        let mut told = None;
+        let mut heard = Instant::now();
+        while run["status"] == "running" {
+            if told != Some(run["done"].clone()) {
+                eprintln!(
+                    "{} of {} calls, {} failed, ${:.4}",
+                    run["done"],
+                    run["calls"],
+                    run["failed"],
+                    run["spent_usd"].as_f64().unwrap_or_default()
+                );
+                told = Some(run["done"].clone());
+            }
+            tokio::time::sleep(LOOK).await;
+            match self.get(path).await {
+                Ok(now) => (run, heard) = (now, Instant::now()),
+                Err(error) if is_away(&error) && heard.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -179,15 +216,63 @@ impl Server {
                 self.base
             )
         })?;
-        let status = response.status();
+        let failure = response.error_for_status_ref().err();
         let body: Value = response.json().await.context("what answered is not a Verbatim server")?;
-        if !status.is_success() {
-            bail!("{}", body["detail"].as_str().unwrap_or("the server refused, and did not say why"));
+        let Some(failure) = failure else { return Ok(body) };
+        let detail = body["detail"].as_str().unwrap_or("the server refused, and did not say why").to_owned();
+        if failure.status().is_some_and(|status| status.is_server_error()) {
+            return Err(failure).context(detail);
         }
-        Ok(body)
+        bail!(detail)
     }
+}
+
+/// Whether it is the server, or the way to it, that failed: that may pass. A refusal does not.
+fn is_away(error: &anyhow::Error) -> bool {
+    error.is::<reqwest::Error>()
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::{Cli, Command};
+
+    #[test]
+    fn every_argument_is_read_as_what_it_is() {
+        let line = "verbatim lab run --agent writer --a 1.0.0 --b 1.1.0 --set Basics --model m::n --repeats 3 --concurrency 8 \
+            --budget 1.5 --primary score --deciding latency,cost --margin 0.05 --judge m::j --question Which? --noise \
+            --temperature 0.2 --max-tokens 99 --model-seed 7 --json --server http://127.0.0.1:9";
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Lab(LabCommand::Run(arguments))) = cli.command else { panic!("another command") };
+        assert_eq!((arguments.model_seed, arguments.repeats, arguments.budget), (Some(7), 3, Some(1.5)));
+        assert_eq!(arguments.deciding, ["latency", "cost"]);
+        assert!(arguments.noise && arguments.json && cli.serve.seed);
+    }
+
+    #[test]
+    fn only_a_run_that_came_to_its_end_lets_anything_through() {
+        for (status, outcome, code) in [
+            ("finished", "b_is_better", GOOD),
+            ("finished", "equivalent", GOOD),
+            ("finished", "a_is_better", WORSE),
+            ("finished", "cannot_tell", CANNOT_TELL),
+            ("finished", "same_version", CANNOT_TELL),
+            ("finished", "no_verdict", CANNOT_TELL),
+            ("cancelled", "no_verdict", CANNOT_TELL),
+            ("out_of_budget", "b_is_better", CANNOT_TELL),
+            ("out_of_budget", "a_is_better", CANNOT_TELL),
+        ] {
+            assert_eq!(
+                code_of(&json!({ "run": { "status": status }, "outcome": outcome })),
+                code,
+                "{status} {outcome}"
+            );
+        }
+    }
 }

@@ -7,21 +7,27 @@ use http::StatusCode;
 use lab::{Lab, Runner, RunnerSettings};
 use model_api::{Behaviour, ModelApi};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use versioning::MIGRATOR;
 
-use crate::support::{Client, eventually};
+use crate::{
+    process::{Node, database, verbatim},
+    support::{Client, eventually},
+};
 
 /// A server with a lab whose model answers, an agent with two versions, and a set.
-struct Bench {
-    client: Client,
-    api: ModelApi,
-    set: String,
+pub struct Bench {
+    pub client: Client,
+    pub api: ModelApi,
+    pub set: String,
     _runner: Runner,
 }
 
 impl Bench {
-    async fn new(pool: &PgPool, prompts: [&str; 2], cases: Value) -> Self {
+    pub async fn new(pool: &PgPool, prompts: [&str; 2], cases: Value) -> Self {
         let api = ModelApi::start(Behaviour::default());
         let models = Models::new(ModelsSettings { compatible_url: Some(api.url()), ..ModelsSettings::default() });
         let client = Client::with_lab(pool, |services| {
@@ -39,21 +45,21 @@ impl Bench {
         Self { client, api, set: set["id"].as_str().unwrap().into(), _runner: runner }
     }
 
-    fn request(&self) -> Value {
+    pub fn request(&self) -> Value {
         json!({
             "agent_type": "writer", "version_a": "1.0.0", "version_b": "1.1.0", "set_id": self.set,
             "model": "compatible::test-model", "concurrency": 8, "shuffle_seed": 7,
         })
     }
 
-    async fn finished(&self, run: &str) -> Value {
+    pub async fn finished(&self, run: &str) -> Value {
         let path = format!("/api/v1/lab/runs/{run}");
         eventually("the run is over", async || self.client.get(&path).await.json()["status"] != "running").await;
         self.client.get(&path).await.json()
     }
 }
 
-fn good(count: u32) -> Value {
+pub fn good(count: u32) -> Value {
     let case = |number| {
         json!({
             "name": format!("Case {number}"), "input": format!("Question {number}"),
@@ -197,4 +203,43 @@ async fn answers_from_elsewhere_make_a_run(pool: PgPool) {
     let run = bench.client.post("/api/v1/lab/runs/outputs", request).await.expect(StatusCode::CREATED).json();
     assert_eq!((&run["status"], &run["is_imported"]), (&json!("finished"), &json!(true)));
     assert!(bench.api.requests().is_empty());
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_command_line_has_a_code_for_what_could_not_be_run(_: PgPoolOptions, options: PgConnectOptions) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = Node::start_with(&database(&options).await, &[("OPENAI_BASE_URL", &api.url())]).await;
+    let json = "content-type: application/json";
+    for (path, body) in [
+        ("prompts/versions", json!({ "agent_type": "lab_writer", "version": "1.0.0", "prompt_text": "One." })),
+        ("prompts/versions", json!({ "agent_type": "lab_writer", "version": "1.1.0", "prompt_text": "Two." })),
+        ("lab/sets", json!({ "agent_type": "lab_writer", "name": "Basics", "test_cases": good(2) })),
+    ] {
+        let answer = node.curl(&["-H", json, "-d", &body.to_string()], &format!("/api/v1/{path}")).await.unwrap();
+        assert_eq!(answer.0, 201, "{}", answer.1);
+    }
+    let run = async |server: &str, model: &str, more: &[&str]| {
+        let line = ["lab", "run", "--agent", "lab_writer", "--a", "1.0.0", "--b", "1.1.0", "--set", "Basics"];
+        let output =
+            verbatim().args(line).args(["--server", server, "--model", model]).args(more).output().await.unwrap();
+        let [said, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), said, error)
+    };
+    let model = "compatible::test-model";
+    let (code, said, error) = run(&node.url, model, &["--json", "--model-seed", "7"]).await;
+    assert_eq!(code, Some(2), "{error}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&report["outcome"], &report["run"]["plan"]["settings"]["seed"]), (&json!("cannot_tell"), &json!(7)));
+    assert!(error.contains(&format!("/lab/runs/{}", report["run"]["id"].as_str().unwrap())), "{error}");
+    for (server, model, more, said) in [
+        ("http://127.0.0.1:9", model, &[][..], "cannot be reached"),
+        ("nowhere", model, &[], "not an address"),
+        (&node.url, "gpt", &[], "provider"),
+        (&node.url, model, &["--repeats", "99"], "1 to 50"),
+        (&node.url, model, &["--primary", "beauty"], "primary"),
+    ] {
+        let (code, _, error) = run(server, model, more).await;
+        assert_eq!(code, Some(3), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
 }

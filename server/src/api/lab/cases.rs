@@ -2,9 +2,12 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use lab::{TestSet, cases::TestCase};
+use lab::TestSet;
 
-use super::{read::Ids, wire::MoveCaseRequest};
+use super::{
+    read::Ids,
+    wire::{CaseRequest, MoveCaseRequest},
+};
 use crate::{
     api::{
         extract::JsonBody,
@@ -18,7 +21,7 @@ use crate::{
 /// At the end of the set.
 #[utoipa::path(
     post, path = "/lab/sets/{id}/cases", tag = "lab", operation_id = "add_case",
-    request_body(content = Object, description = "`name`, `input`, `variables`, `expected`, `tags`, `checks`"),
+    request_body = CaseRequest,
     params(("id" = String, Path, description = "The set.")),
     responses(
         (status = 201, description = "The set.", body = TestSet),
@@ -31,9 +34,9 @@ use crate::{
 pub async fn add_case(
     State(state): State<AppState>,
     Ids(id, _): Ids,
-    JsonBody(case): JsonBody<TestCase>,
+    JsonBody(case): JsonBody<CaseRequest>,
 ) -> Result<(StatusCode, Json<TestSet>), ApiError> {
-    state.lab.add_cases(id, vec![case]).await?;
+    state.lab.add_cases(id, vec![case.into()]).await?;
     Ok((StatusCode::CREATED, Json(state.lab.set(id).await?)))
 }
 
@@ -42,7 +45,7 @@ pub async fn add_case(
 /// Its place in the set stays.
 #[utoipa::path(
     put, path = "/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "replace_case",
-    request_body(content = Object, description = "`name`, `input`, `variables`, `expected`, `tags`, `checks`"),
+    request_body = CaseRequest,
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
         (status = 200, description = "The set.", body = TestSet),
@@ -54,9 +57,9 @@ pub async fn add_case(
 pub async fn replace_case(
     State(state): State<AppState>,
     Ids(id, case_id): Ids,
-    JsonBody(case): JsonBody<TestCase>,
+    JsonBody(case): JsonBody<CaseRequest>,
 ) -> Result<Json<TestSet>, ApiError> {
-    state.lab.replace_case(id, case_id, case).await?;
+    state.lab.replace_case(id, case_id, case.into()).await?;
     Ok(Json(state.lab.set(id).await?))
 }
 

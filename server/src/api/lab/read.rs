@@ -1,13 +1,21 @@
-//! What lab requests have in common: ids in paths, parameters, and texts that are not JSON.
+//! What lab requests have in common: ids in paths, parameters, and bodies that are larger than others.
+
+use std::error::Error;
 
 use axum::{
     body::{Body, to_bytes},
-    extract::{FromRequestParts, RawPathParams},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
 };
 use http::{StatusCode, request::Parts};
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::api::problem::ApiError;
+use super::wire::StartRunRequest;
+use crate::api::{extract::JsonBody, problem::ApiError};
+
+/// The largest request with answers that were produced elsewhere, in bytes.
+const MAX_OUTPUTS: usize = 32 * 1024 * 1024;
 
 /// The path segment `{id}`, and `{case_id}` where there is one. What is no UUID names nothing.
 pub struct Ids(pub Uuid, pub Uuid);
@@ -16,19 +24,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let unknown = |what: &str| {
+        let unknown = |name: &str, what: &str| {
             ApiError::new(
                 StatusCode::NOT_FOUND,
                 "unknown_id",
                 format!("There is nothing of the id {what:?}. An id is a UUID, as the answers of the lab have it."),
             )
-            .in_field("id")
+            .in_field(name)
         };
-        let segments = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown(""))?;
+        let segments = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown("id", ""))?;
         let id = |name: &str| {
             let text = segments.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
             text.map_or(Ok(Uuid::nil()), |text| {
-                text.parse().map_err(|_| unknown(&text.chars().take(60).collect::<String>()))
+                text.parse().map_err(|_| unknown(name, &text.chars().take(60).collect::<String>()))
             })
         };
         Ok(Self(id("id")?, id("case_id")?))
@@ -88,14 +96,51 @@ impl Parameters {
     }
 }
 
+/// The body of a request that brings its answers along: larger than others, and refused like them.
+pub struct OutputsBody(pub StartRunRequest, pub String);
+
+impl<S: Send + Sync> FromRequest<S> for OutputsBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let request = |body: String| Request::from_parts(parts.clone(), body.into());
+        // Refused by its headers before it is read.
+        JsonBody::<IgnoredAny>::from_request(request("{}".into()), state).await?;
+        let body = text(body, MAX_OUTPUTS).await?;
+        let (rest, outputs) = match serde_json::from_str::<Map<String, Value>>(&body) {
+            Ok(mut rest) => {
+                let outputs = rest.remove("outputs");
+                (Value::from(rest), outputs)
+            }
+            // JSON, but no object.
+            Err(error) if error.is_data() => (Value::Null, None),
+            Err(error) => {
+                let detail = format!("The body is not JSON in UTF-8: {error}.");
+                return Err(ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", detail));
+            }
+        };
+        // Without the answers it is a request like others.
+        let JsonBody(rest) = JsonBody::from_request(request(rest.to_string()), state).await?;
+        let missing = match outputs {
+            Some(Value::String(outputs)) => return Ok(Self(rest, outputs)),
+            Some(_) => "is not a text",
+            None => "is missing",
+        };
+        let detail =
+            format!("The field outputs {missing}. Give the answers as JSON Lines in one text; /docs describes it.");
+        Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail).in_field("outputs"))
+    }
+}
+
 /// A body of UTF-8 up to so many bytes.
 pub async fn text(body: Body, limit: usize) -> Result<String, ApiError> {
-    let bytes = to_bytes(body, limit).await.map_err(|_| {
-        ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("The body is larger than {} MiB, or ended too early. Send it in parts.", limit / 1024 / 1024),
-        )
+    let bytes = to_bytes(body, limit).await.map_err(|error| {
+        if is_too_large(&error) {
+            let detail = format!("The body is larger than {} MiB. Send it in parts.", limit / 1024 / 1024);
+            return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+        }
+        ApiError::new(StatusCode::BAD_REQUEST, "body_cut_off", "The body ended too early. Send the request again.")
     })?;
     String::from_utf8(bytes.into()).map_err(|error| {
         ApiError::new(
@@ -104,4 +149,9 @@ pub async fn text(body: Body, limit: usize) -> Result<String, ApiError> {
             format!("The body is not UTF-8 at byte {}. Save the file as UTF-8.", error.utf8_error().valid_up_to()),
         )
     })
+}
+
+fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|error| error.is::<http_body_util::LengthLimitError>())
 }

@@ -1,16 +1,12 @@
 //! Runs: starting, watching and stopping them.
 
-use axum::{
-    Json,
-    extract::{Request, State},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, response::IntoResponse};
 use http::{StatusCode, header};
 use lab::{DryRun, Run};
 use versioning::AgentType;
 
 use super::{
-    read::{Ids, Parameters, text},
+    read::{Ids, OutputsBody, Parameters},
     wire::StartRunRequest,
 };
 use crate::{
@@ -23,9 +19,6 @@ use crate::{
 
 /// Messages that a dry run shows.
 const SHOWN: usize = 20;
-
-/// The largest request with answers that were produced elsewhere, in bytes.
-const MAX_OUTPUTS: usize = 32 * 1024 * 1024;
 
 /// Start a run
 ///
@@ -56,6 +49,7 @@ pub async fn start_run(
         (status = 200, description = "What it would do.", body = DryRun),
         (status = 400, description = "As for a run.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such version or set.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn dry_run(
@@ -77,25 +71,13 @@ pub async fn dry_run(
         (status = 400, description = "The outputs cannot be read: `detail` names line and column. Nothing was taken.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such version or set.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is larger than 32 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn import_outputs(State(state): State<AppState>, request: Request) -> Result<impl IntoResponse, ApiError> {
-    let body = text(request.into_body(), MAX_OUTPUTS).await?;
-    let mut request: StartRunRequest = serde_json::from_str(&body).map_err(|error| {
-        ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_body",
-            format!(
-                "The body does not have the form that is asked for, at line {}, column {}.",
-                error.line(),
-                error.column()
-            ),
-        )
-    })?;
-    let outputs = request.outputs.take().ok_or_else(|| {
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "The field outputs is missing.")
-            .in_field("outputs")
-    })?;
+pub async fn import_outputs(
+    State(state): State<AppState>,
+    OutputsBody(request, outputs): OutputsBody,
+) -> Result<impl IntoResponse, ApiError> {
     Ok(created(state.lab.import_outputs(request.try_into()?, &outputs).await?))
 }
 

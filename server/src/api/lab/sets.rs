@@ -6,12 +6,15 @@ use axum::{
     response::IntoResponse,
 };
 use http::{HeaderValue, StatusCode, header};
-use lab::{SetSummary, TestSet, cases::CaseFormat};
+use lab::{
+    SetSummary, TestSet,
+    cases::{CaseFormat, TestCase},
+};
 use versioning::AgentType;
 
 use super::{
     read::{Ids, Parameters, text},
-    wire::{CreateSetRequest, ImportedResponse, RenameSetRequest},
+    wire::{CreateSetRequest, ImportedResponse, ProviderResponse, RenameSetRequest},
 };
 use crate::{
     api::{
@@ -29,20 +32,10 @@ const MAX_IMPORT: usize = 10 * 1024 * 1024;
 /// Which providers can be reached, with their models, and how to configure those that cannot.
 #[utoipa::path(
     get, path = "/lab/models", tag = "lab", operation_id = "list_models",
-    responses((status = 200, description = "Every provider.", body = Vec<Object>)),
+    responses((status = 200, description = "Every provider.", body = Vec<ProviderResponse>)),
 )]
-pub async fn list_models(State(state): State<AppState>) -> impl IntoResponse {
-    let providers = state.lab.models().await.into_iter().map(|provider| {
-        let (status, detail) = match provider.state {
-            agents::Reachability::Reachable => ("reachable", None),
-            agents::Reachability::NotConfigured { how } => ("not_configured", Some(how)),
-            agents::Reachability::Unreachable { why } => ("unreachable", Some(why)),
-        };
-        serde_json::json!({
-            "provider": provider.provider.as_str(), "models": provider.models, "status": status, "detail": detail,
-        })
-    });
-    Json(providers.collect::<Vec<_>>())
+pub async fn list_models(State(state): State<AppState>) -> Json<Vec<ProviderResponse>> {
+    Json(state.lab.models().await.into_iter().map(Into::into).collect())
 }
 
 /// List the sets
@@ -78,7 +71,8 @@ pub async fn create_set(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<CreateSetRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let set = state.lab.create_set(&request.agent_type.parse()?, &request.name, &request.test_cases).await?;
+    let cases: Vec<TestCase> = request.test_cases.into_iter().map(Into::into).collect();
+    let set = state.lab.create_set(&request.agent_type.parse()?, &request.name, &cases).await?;
     let location = format!("/api/v1/lab/sets/{}", set.summary.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(set)))
 }
@@ -140,7 +134,7 @@ pub async fn delete_set(State(state): State<AppState>, Ids(id, _): Ids) -> Resul
 /// `application/jsonl`, `application/yaml` for the `tests:` of promptfoo), or of `format`.
 #[utoipa::path(
     post, path = "/lab/sets/{id}/import", tag = "lab", operation_id = "import_cases",
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content((String = "text/csv"), (String = "application/jsonl"), (String = "application/yaml"))),
     params(
         ("id" = String, Path, description = "The set."),
         ("format" = Option<String>, Query, description = "`csv`, `json-lines` or `promptfoo`."),

@@ -1,7 +1,11 @@
-//! The requests of the lab's API. Its answers are the lab's own types.
+//! The requests of the lab's API. Its answers are the lab's own types, as far as the lab has them.
 
-use agents::ModelSettings;
-use lab::{Metric, Place, RunPlan, RunRequest, Side, WinnerRequest, cases::TestCase, statistics::Confidence};
+use std::collections::BTreeMap;
+
+use agents::{ModelSettings, ProviderState, Reachability};
+use lab::{
+    Metric, Place, RunPlan, RunRequest, Side, WinnerRequest, cases::TestCase, checks::Check, statistics::Confidence,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,8 +25,41 @@ pub struct CreateSetRequest {
     pub name: String,
     /// The cases to begin with.
     #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
-    pub test_cases: Vec<TestCase>,
+    pub test_cases: Vec<CaseRequest>,
+}
+
+/// A test case.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseRequest {
+    /// What people call it: 1 to 200 characters on one line, not the name of another case of the set.
+    #[schema(example = "Late parcel", max_length = 200)]
+    name: String,
+    /// What the user says.
+    #[schema(example = "My parcel is two weeks late.")]
+    input: String,
+    /// The values of the prompt's variables.
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    /// A good answer, if one is known.
+    expected: Option<String>,
+    /// Words to find it by.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// What its answers are checked for; without any, every answer passes. Each has a `type`. With a `value`: `contains`,
+    /// `icontains`, `not-contains`, `starts-with`, `regex`, `json-schema`, `llm-rubric` (a `threshold` may be given), `equals` and
+    /// `similar` (without a value they take `expected`). With a `threshold`: `similar`, `max-length` (characters), `latency`
+    /// (milliseconds), `cost` (US dollars). With neither: `is-json`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>, example = json!([{ "type": "icontains", "value": "sorry" }]))]
+    checks: Vec<Check>,
+}
+
+impl From<CaseRequest> for TestCase {
+    fn from(request: CaseRequest) -> Self {
+        let CaseRequest { name, input, variables, expected, tags, checks } = request;
+        Self { name, input, variables, expected, tags, checks }
+    }
 }
 
 /// Another name for a set.
@@ -40,6 +77,43 @@ pub struct RenameSetRequest {
 pub struct MoveCaseRequest {
     /// Its place in the set, from 0; beyond the end it is the last one.
     pub to: u32,
+}
+
+/// A provider of models.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProviderResponse {
+    /// Its name: the part of a model's name before `::`.
+    #[schema(example = "openai")]
+    provider: String,
+    /// Models to choose from, as `provider::name`. Others may well work: a provider has more than are listed.
+    models: Vec<String>,
+    /// Whether it can be asked.
+    status: ReachabilityResponse,
+    /// What to set, or what went wrong; null when it can be asked.
+    detail: Option<String>,
+}
+
+/// Whether a provider can be asked.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReachabilityResponse {
+    /// It can be asked.
+    Reachable,
+    /// Something has to be set first.
+    NotConfigured,
+    /// It is set, but does not answer.
+    Unreachable,
+}
+
+impl From<ProviderState> for ProviderResponse {
+    fn from(state: ProviderState) -> Self {
+        let (status, detail) = match state.state {
+            Reachability::Reachable => (ReachabilityResponse::Reachable, None),
+            Reachability::NotConfigured { how } => (ReachabilityResponse::NotConfigured, Some(how)),
+            Reachability::Unreachable { why } => (ReachabilityResponse::Unreachable, Some(why)),
+        };
+        Self { provider: state.provider.as_str().into(), models: state.models, status, detail }
+    }
 }
 
 /// How much was imported.
