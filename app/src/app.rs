@@ -17,8 +17,13 @@ use crate::{
     api::{Overview, overview},
     components::{agent_rail::AgentRail, keys::Keys, live::Toasts, theme_toggle::ThemeToggle},
     pages::{
-        agents_overview::AgentsOverview, comparison::PromptComparison, editor::PromptEditor, history::PromptHistory,
-        not_found::NotFound, version::PromptVersionPage,
+        agents_overview::AgentsOverview,
+        comparison::PromptComparison,
+        editor::PromptEditor,
+        history::PromptHistory,
+        lab::{ABTestingLab, CasePage, NewRunPage, ReviewPage, RunPage, SetPage},
+        not_found::NotFound,
+        version::PromptVersionPage,
     },
 };
 
@@ -51,6 +56,7 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
             <nav class="top-links" aria-label="Tools">
                 <a href="/" data-go="a" class="visually-hidden-on-phone">"Agents"</a>
                 <a href="/history" class="visually-hidden-on-phone">"History"</a>
+                <a href="/lab" data-go="l" class="visually-hidden-on-phone">"Lab"</a>
                 // A page of its own, outside the router.
                 <a href="/docs/" rel="external" class="visually-hidden-on-phone">"API"</a>
                 <ThemeToggle />
@@ -67,6 +73,12 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=move || view! { <AgentsOverview agents /> } ssr=SsrMode::Async />
                     <Route path=path!("/history") view=move || view! { <PromptHistory agents /> } ssr=SsrMode::Async />
+                    <Route path=path!("/lab") view=ABTestingLab ssr=SsrMode::Async />
+                    <Route path=path!("/lab/new") view=NewRunPage ssr=SsrMode::Async />
+                    <Route path=path!("/lab/sets/:set") view=SetPage ssr=SsrMode::Async />
+                    <Route path=path!("/lab/sets/:set/cases/:case") view=CasePage ssr=SsrMode::Async />
+                    <Route path=path!("/lab/runs/:run") view=RunPage ssr=SsrMode::Async />
+                    <Route path=path!("/lab/runs/:run/review") view=ReviewPage ssr=SsrMode::Async />
                     <Route path=path!("/new") view=move || view! { <PromptEditor agents /> } ssr=SsrMode::Async />
                     <Route
                         path=path!("/agents/:agent_type")
@@ -116,6 +128,7 @@ fn Place() -> impl IntoView {
             (Some("agents"), Some(agent), Some("versions"), Some(version)) => format!("{agent} › {version}"),
             (Some("agents"), Some(agent), Some(page), _) => format!("{agent} › {page}"),
             (Some("history"), ..) => "History".into(),
+            (Some("lab"), ..) => "A/B lab".into(),
             (Some("new"), ..) => "New agent".into(),
             (None, ..) => "Agents".into(),
             _ => String::new(),

@@ -22,4 +22,6 @@ mod words;
 pub use app::App;
 pub use error::{AppError, RequestId};
 #[cfg(feature = "ssr")]
+pub use pages::lab::{LabForm, progress_event};
+#[cfg(feature = "ssr")]
 pub use shell::shell;

@@ -4,5 +4,6 @@ pub mod agents_overview;
 pub mod comparison;
 pub mod editor;
 pub mod history;
+pub mod lab;
 pub mod not_found;
 pub mod version;

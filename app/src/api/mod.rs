@@ -45,12 +45,21 @@ impl From<chrono::DateTime<chrono::Utc>> for Moment {
 pub struct RememberedAuthor(pub String);
 
 #[cfg(feature = "ssr")]
-fn remembered_author() -> String {
+pub(crate) fn remembered_author() -> String {
     leptos::prelude::use_context::<RememberedAuthor>().unwrap_or_default().0
 }
 
 #[cfg(feature = "ssr")]
-fn services() -> Result<versioning::Services, crate::AppError> {
+pub(crate) fn services() -> Result<versioning::Services, crate::AppError> {
+    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
+        code: "internal".into(),
+        message: "The server is not ready yet. Try again in a moment.".into(),
+        request_id: None,
+    })
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) fn lab() -> Result<lab::Lab, crate::AppError> {
     leptos::prelude::use_context().ok_or_else(|| crate::AppError {
         code: "internal".into(),
         message: "The server is not ready yet. Try again in a moment.".into(),

@@ -1,11 +1,17 @@
 //! HTML that is written on the server alone: long, and without any behaviour.
 
+mod answers;
 mod diff;
+mod interval;
 mod markdown;
+mod plot;
 mod text;
 
+pub use answers::answer_pair;
 pub use diff::{DiffLinks, DiffView, diff_lines};
+pub use interval::{IntervalBar, interval_bar};
 pub use markdown::markdown;
+pub use plot::{Plot, plot};
 pub use text::numbered_lines;
 
 /// A text as HTML shows it.

@@ -1,6 +1,7 @@
 //! The pages: rendered here, made interactive in the browser by what cargo-leptos built.
 
 mod forms;
+mod lab;
 mod live;
 mod texts;
 
@@ -52,6 +53,7 @@ pub fn router(state: &AppState) -> Router {
             move || shell(shell_state.leptos_options.clone()),
         )
         .merge(forms::router())
+        .merge(lab::router())
         .merge(texts::router())
         .merge(live::router())
         .fallback(get(fallback))

@@ -1,0 +1,178 @@
+//! What the lab's forms have in common: what was written stays, and what is wrong is said at its field.
+
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use crate::AppError;
+
+/// A form that was sent and refused, or asked for a look: in the context of the page that is rendered for it.
+#[derive(Debug, Clone, Default)]
+pub struct LabForm {
+    /// Every field as it was written.
+    pub values: Vec<(String, String)>,
+    /// What is wrong: field and message. A message at a field that the form does not have is shown on top.
+    pub problems: Vec<(String, String)>,
+    /// What a run would do, when that was asked for.
+    pub dry: Option<lab::DryRun>,
+}
+
+impl LabForm {
+    /// The form of the page's context; an empty one when nothing was sent.
+    pub fn from_context() -> Self {
+        use_context().unwrap_or_default()
+    }
+
+    /// Whether something was sent.
+    pub fn is_sent(&self) -> bool {
+        !self.values.is_empty()
+    }
+
+    /// A field as it was written; the default when nothing was sent.
+    pub fn value(&self, name: &str, default: impl Into<String>) -> String {
+        let written = self.values.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+        written.unwrap_or_else(|| if self.is_sent() { String::new() } else { default.into() })
+    }
+
+    /// Every value of a field that can be chosen several times.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.values.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// What is wrong with a field.
+    pub fn problem(&self, name: &str) -> Option<String> {
+        let said: Vec<&str> =
+            self.problems.iter().filter(|(field, _)| field == name).map(|(_, message)| message.as_str()).collect();
+        (!said.is_empty()).then(|| said.join(" "))
+    }
+
+    /// What is wrong with none of these fields.
+    pub fn others(&self, fields: &[&str]) -> Vec<String> {
+        let is_other = |field: &str| !fields.contains(&field);
+        self.problems.iter().filter(|(field, _)| is_other(field)).map(|(_, message)| message.clone()).collect()
+    }
+
+    /// What is wrong and belongs to no field, on top of the form.
+    pub fn notice(&self, fields: &[&str]) -> AnyView {
+        self.others(fields)
+            .into_iter()
+            .map(|message| view! { <p class="notice danger" role="alert">{message}</p> }.into_any())
+            .collect_view()
+            .into_any()
+    }
+
+    /// A field of one line.
+    pub fn line(&self, name: &'static str, label: &'static str, default: &str, hint: &'static str) -> AnyView {
+        let (value, problem) = (self.value(name, default), self.problem(name));
+        let is_wrong = problem.is_some();
+        view! {
+            <label class="field" class:wrong=is_wrong>
+                <span>{label}</span>
+                <input
+                    name=name
+                    value=value
+                    aria-invalid=is_wrong.then_some("true")
+                    aria-describedby=format!("about-{name}")
+                />
+                {below(name, hint, problem)}
+            </label>
+        }
+        .into_any()
+    }
+
+    /// A field of several lines.
+    pub fn lines(
+        &self,
+        name: &'static str,
+        label: &'static str,
+        default: &str,
+        rows: u32,
+        hint: &'static str,
+    ) -> AnyView {
+        let (value, problem) = (self.value(name, default), self.problem(name));
+        let is_wrong = problem.is_some();
+        view! {
+            <label class="field" class:wrong=is_wrong>
+                <span>{label}</span>
+                // A line break at the very beginning is not taken for part of the text.
+                <textarea
+                    name=name
+                    rows=rows
+                    spellcheck="false"
+                    aria-invalid=is_wrong.then_some("true")
+                    aria-describedby=format!("about-{name}")
+                >
+                    {format!("\n{value}")}
+                </textarea>
+                {below(name, hint, problem)}
+            </label>
+        }
+        .into_any()
+    }
+
+    /// One of several: each with its value and its name.
+    pub fn choice(
+        &self,
+        name: &'static str,
+        label: &'static str,
+        options: Vec<(String, String)>,
+        default: &str,
+        hint: &'static str,
+    ) -> AnyView {
+        let (value, problem) = (self.value(name, default), self.problem(name));
+        let is_wrong = problem.is_some();
+        let options = options
+            .into_iter()
+            .map(|(key, text)| {
+                let is_chosen = key == value;
+                view! { <option value=key selected=is_chosen>{text}</option> }
+            })
+            .collect_view();
+        view! {
+            <label class="field" class:wrong=is_wrong>
+                <span>{label}</span>
+                <select name=name aria-invalid=is_wrong.then_some("true") aria-describedby=format!("about-{name}")>
+                    {options}
+                </select>
+                {below(name, hint, problem)}
+            </label>
+        }
+        .into_any()
+    }
+
+    /// Yes or no.
+    pub fn check(&self, name: &'static str, value: &'static str, label: impl Into<String>, default: bool) -> AnyView {
+        let is_checked = if self.is_sent() { self.all(name).iter().any(|written| written == value) } else { default };
+        view! {
+            <label class="check">
+                <input type="checkbox" name=name value=value checked=is_checked />
+                <span>{label.into()}</span>
+            </label>
+        }
+        .into_any()
+    }
+}
+
+/// What is said below a field: the hint, or what is wrong.
+fn below(name: &str, hint: &'static str, problem: Option<String>) -> AnyView {
+    let id = format!("about-{name}");
+    match problem {
+        Some(problem) => view! { <span class="problem small" role="alert" id=id>{problem}</span> }.into_any(),
+        None => view! { <span class="faint small" id=id>{hint}</span> }.into_any(),
+    }
+}
+
+/// The lab of this server.
+///
+/// # Errors
+/// The page is rendered outside a request.
+pub(super) fn lab() -> Result<lab::Lab, AppError> {
+    crate::api::lab()
+}
+
+/// The id in an address. What is none names nothing.
+///
+/// # Errors
+/// It is no id.
+pub(super) fn id_of(text: &str) -> Result<Uuid, AppError> {
+    text.parse().map_err(|_| lab::LabError::UnknownRun { id: Uuid::nil() }.into())
+}

@@ -1,0 +1,218 @@
+//! The lab at a glance: runs, sets of test cases, models.
+
+use agents::{ProviderState, Reachability};
+use lab::{Run, RunStatus, SetSummary};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::form::{LabForm, lab};
+use crate::{
+    AppError,
+    api::services,
+    components::{error_notice::ErrorNotice, relative_time::RelativeTime},
+    words::counted,
+};
+
+/// Runs that are listed.
+const RUNS: u32 = 30;
+
+type Home = (Vec<Run>, Vec<SetSummary>, Vec<ProviderState>, Vec<String>);
+
+async fn home() -> Result<Home, AppError> {
+    let lab = lab()?;
+    let agents = services()?.management.overview().await?;
+    let agents = agents.into_iter().map(|agent| agent.agent_type.to_string()).collect();
+    Ok((lab.runs(None, RUNS).await?, lab.sets(None).await?, lab.models().await, agents))
+}
+
+/// The A/B testing lab.
+#[component]
+pub fn ABTestingLab() -> impl IntoView {
+    let home = Resource::new_blocking(|| (), |()| async { home().await.map(Local) });
+    view! {
+        <Title text="Lab" />
+        <div class="page-head">
+            <h1>"A/B lab"</h1>
+            <p class="summary">"Two versions, the same cases, an honest verdict"</p>
+            <p class="buttons">
+                <a class="button primary" href="/lab/new">"New run"</a>
+            </p>
+        </div>
+        <Transition>
+            {move || Suspend::new(async move {
+                match home.await {
+                    Ok(Local((runs, sets, models, agents))) => whole(runs, sets, models, agents),
+                    Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+/// What a page reads on the server and never sends: a resource asks for something that could be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Local<T>(pub T);
+
+impl<T> serde::Serialize for Local<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de, T> serde::Deserialize<'de> for Local<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("it stays on the server"))
+    }
+}
+
+fn whole(runs: Vec<Run>, sets: Vec<SetSummary>, models: Vec<ProviderState>, agents: Vec<String>) -> AnyView {
+    let form = LabForm::from_context();
+    let now = chrono::Utc::now().timestamp();
+    let is_reachable = models.iter().any(|provider| matches!(provider.state, Reachability::Reachable));
+    let runs = if runs.is_empty() {
+        view! {
+            <p class="empty">
+                "No run yet. Make a set of test cases below, then start a run: both versions are asked every case."
+            </p>
+        }
+        .into_any()
+    } else {
+        run_table(runs, now)
+    };
+    let options = agents.into_iter().map(|agent| (agent.clone(), agent)).collect();
+    view! {
+        <section aria-labelledby="runs-title">
+            <h2 id="runs-title">"Runs"</h2>
+            {runs}
+        </section>
+        <section aria-labelledby="sets-title">
+            <h2 id="sets-title">"Test cases"</h2>
+            {set_list(sets, now)}
+            <form class="filters" method="post" action="/lab/sets">
+                {form.choice("agent_type", "Agent", options, "", "")}
+                {form.line("name", "Name of a new set", "", "")}
+                <button type="submit">"Make the set"</button>
+            </form>
+            {form.notice(&["agent_type", "name"])}
+        </section>
+        <section aria-labelledby="models-title">
+            <h2 id="models-title">"Models"</h2>
+            {(!is_reachable)
+                .then(|| {
+                    view! {
+                        <p class="notice">
+                            "No model can be reached. A dry run, and answers that were produced elsewhere, work all the same."
+                        </p>
+                    }
+                })}
+            {model_list(models)}
+        </section>
+    }
+    .into_any()
+}
+
+/// How far a run is, in a word.
+pub(super) fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "running",
+        RunStatus::Finished => "finished",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::OutOfBudget => "out of budget",
+    }
+}
+
+fn run_table(runs: Vec<Run>, now: i64) -> AnyView {
+    let rows = runs
+        .into_iter()
+        .map(|run| {
+            let address = format!("/lab/runs/{}", run.id);
+            let created = run.created_at.into();
+            view! {
+                <tr>
+                    <th scope="row">
+                        <a href=address>
+                            <span class="agent-name">{run.agent_type.to_string()}</span>
+                            " "
+                            <span class="version">{run.version_a.to_string()}</span>
+                            " → "
+                            <span class="version">{run.version_b.to_string()}</span>
+                        </a>
+                    </th>
+                    <td><span class=format!("chip run-{}", run.status.as_str())>{status_word(run.status)}</span></td>
+                    <td>{run.set_name}</td>
+                    <td>{if run.is_imported { "brought along".to_owned() } else { run.plan.model.to_string() }}</td>
+                    <td class="number">{format!("{}/{}", run.done, run.calls)}</td>
+                    <td class="number">{format!("${:.4}", run.spent_usd)}</td>
+                    <td><RelativeTime moment=created now /></td>
+                </tr>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! {
+        <div class="wide-table" tabindex="0" role="region" aria-labelledby="runs-title">
+            <table class="plain">
+                <thead>
+                    <tr>
+                        <th scope="col">"Versions"</th>
+                        <th scope="col">"Status"</th>
+                        <th scope="col">"Cases"</th>
+                        <th scope="col">"Model"</th>
+                        <th scope="col" class="number">"Calls"</th>
+                        <th scope="col" class="number">"Cost"</th>
+                        <th scope="col">"Started"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn set_list(sets: Vec<SetSummary>, now: i64) -> AnyView {
+    if sets.is_empty() {
+        return view! { <p class="empty">"No set yet. A verdict needs about 20 cases at least; 50 to 200 tell more."</p> }
+            .into_any();
+    }
+    let rows = sets
+        .into_iter()
+        .map(|set| {
+            let updated = set.updated_at.into();
+            view! {
+                <li>
+                    <a href=format!("/lab/sets/{}", set.id)>
+                        <span class="agent-name">{set.agent_type.to_string()}</span>
+                        " "
+                        {set.name}
+                    </a>
+                    <span class="faint small">
+                        {counted(set.cases, "case", "cases")} " · changed " <RelativeTime moment=updated now />
+                    </span>
+                </li>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! { <ul class="rows">{rows}</ul> }.into_any()
+}
+
+fn model_list(models: Vec<ProviderState>) -> AnyView {
+    let rows = models
+        .into_iter()
+        .map(|provider| {
+            let (state, detail) = match provider.state {
+                Reachability::Reachable => ("reachable", provider.models.join(", ")),
+                Reachability::NotConfigured { how } => ("not configured", how),
+                Reachability::Unreachable { why } => ("does not answer", why),
+            };
+            view! {
+                <dt>{provider.provider.title()} " " <span class="faint small">{state}</span></dt>
+                <dd class="small">{detail}</dd>
+            }
+            .into_any()
+        })
+        .collect_view();
+    view! { <dl class="facts models">{rows}</dl> }.into_any()
+}

@@ -1,0 +1,62 @@
+//! The A/B lab.
+//!
+//! Its pages are rendered where the lab is: nothing of them but one island is in the WebAssembly, so they take the lab's own
+//! types, and no server function stands between.
+
+#[cfg(feature = "ssr")]
+mod case;
+#[cfg(feature = "ssr")]
+mod form;
+#[cfg(feature = "ssr")]
+mod home;
+#[cfg(feature = "ssr")]
+mod new_run;
+mod progress;
+#[cfg(feature = "ssr")]
+mod results;
+#[cfg(feature = "ssr")]
+mod review;
+#[cfg(feature = "ssr")]
+mod run;
+#[cfg(feature = "ssr")]
+mod set;
+#[cfg(feature = "ssr")]
+mod verdict;
+
+#[cfg(feature = "ssr")]
+pub use {
+    case::CasePage,
+    form::LabForm,
+    home::ABTestingLab,
+    new_run::NewRunPage,
+    review::ReviewPage,
+    run::{RunPage, progress_event},
+    set::SetPage,
+};
+
+/// The same names for the browser's build, which never renders them.
+#[cfg(not(feature = "ssr"))]
+mod elsewhere {
+    use leptos::prelude::*;
+
+    /// Rendered on the server alone.
+    #[component]
+    pub fn ABTestingLab() -> impl IntoView {}
+    /// Rendered on the server alone.
+    #[component]
+    pub fn SetPage() -> impl IntoView {}
+    /// Rendered on the server alone.
+    #[component]
+    pub fn CasePage() -> impl IntoView {}
+    /// Rendered on the server alone.
+    #[component]
+    pub fn NewRunPage() -> impl IntoView {}
+    /// Rendered on the server alone.
+    #[component]
+    pub fn RunPage() -> impl IntoView {}
+    /// Rendered on the server alone.
+    #[component]
+    pub fn ReviewPage() -> impl IntoView {}
+}
+#[cfg(not(feature = "ssr"))]
+pub use elsewhere::{ABTestingLab, CasePage, NewRunPage, ReviewPage, RunPage, SetPage};
