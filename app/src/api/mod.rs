@@ -16,7 +16,7 @@ pub use editing::{
     ChangesPanel, Conflict, EditForm, EditPage, EditProblem, Panel, PreviewPanel, draft_changes, draft_preview, editing,
 };
 pub use history::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, history};
-pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SearchHit, overview, search};
+pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SEARCH_HITS, SearchHit, overview, search};
 pub use promotion::{PromotionPreview, RefusedPromotion, promotion_preview};
 pub use version::{VersionPage, version_page};
 

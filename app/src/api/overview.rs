@@ -117,8 +117,7 @@ pub async fn overview() -> Result<Overview, AppError> {
 const DAYS: u32 = 14;
 
 /// Hits that a search shows.
-#[cfg(feature = "ssr")]
-const HITS: u32 = 30;
+pub const SEARCH_HITS: usize = 30;
 
 /// Finds words in agents, texts and notes. No words, no hits.
 ///
@@ -127,7 +126,7 @@ const HITS: u32 = 30;
 #[server(name = Search, prefix = "/api/pages", endpoint = "search")]
 pub async fn search(words: String) -> Result<Vec<SearchHit>, AppError> {
     let Some(words) = optional(&words) else { return Ok(Vec::new()) };
-    let hits = services()?.management.search(&words, HITS).await?;
+    let hits = services()?.management.search(&words, SEARCH_HITS as u32).await?;
     Ok(hits.into_iter().map(SearchHit::from).collect())
 }
 

@@ -14,11 +14,24 @@ pub fn ErrorNotice(
         <div class="notice danger" role="alert">
             <p>{error.message}</p>
             <p class="ways">
-                // Another request, as a link: it works without any script.
-                <a href="" rel="external">"Try again"</a>
+                {if error.code.starts_with("unknown_") {
+                    // It will not be there the next time either.
+                    view! { <a href=up(&error.code)>"Back to what there is"</a> }.into_any()
+                } else {
+                    // Another request, as a link: it works without any script.
+                    view! { <a href="" rel="external">"Try again"</a> }.into_any()
+                }}
                 {error.request_id.map(|id| view! { <span class="faint small">"Request "<code>{id}</code></span> })}
             </p>
         </div>
     }
     .into_any()
+}
+
+/// Where that is listed which is not there.
+fn up(code: &str) -> &'static str {
+    match code {
+        "unknown_set" | "unknown_case" | "unknown_run" | "unknown_pair" => "/lab",
+        _ => "/",
+    }
 }

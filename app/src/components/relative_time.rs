@@ -14,8 +14,8 @@ pub fn RelativeTime(
 ) -> impl IntoView {
     let exact = moment.text.replace('T', " ").replace('Z', " UTC");
     view! {
-        <time datetime=moment.text title=exact>
-            {age(now - moment.seconds)}
+        <time datetime=moment.text title=exact.clone()>
+            {age(now - moment.seconds)} <span class="visually-hidden">{format!(" ({exact})")}</span>
         </time>
     }
     .into_any()

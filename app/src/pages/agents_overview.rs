@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     AppError,
-    api::{AgentRow, Overview, SearchHit, search},
+    api::{AgentRow, Overview, SEARCH_HITS, SearchHit, search},
     components::{
         error_notice::ErrorNotice, event_list::EventList, relative_time::RelativeTime, version_chip::VersionChip,
     },
@@ -58,6 +58,7 @@ fn Found(words: String, hits: Result<Vec<SearchHit>, AppError>) -> impl IntoView
     };
     let title = match hits.len() {
         0 => format!("Nothing holds “{words}”"),
+        SEARCH_HITS => format!("The first {SEARCH_HITS} places for “{words}”"),
         number => format!("{} for “{words}”", counted(number as u64, "place", "places")),
     };
     let hint = hits.is_empty().then(|| {

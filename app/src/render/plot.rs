@@ -110,7 +110,7 @@ mod tests {
     fn the_text_says_what_is_drawn() {
         let svg = drawn(&[1.0, 2.0, 9.0], &[3.0, 4.0, 5.0]);
         assert!(svg.contains("A from 1 ms to 9 ms, median 2 ms; B from 3 ms to 5 ms, median 4 ms"), "{svg}");
-        assert_eq!((svg.matches("plot-a").count(), svg.matches("plot-b").count()), (3, 3));
+        assert_eq!((svg.matches("\"plot-a\"").count(), svg.matches("\"plot-b\"").count()), (3, 3));
         assert!(!svg.contains("<ncy>"), "what comes from outside is escaped");
     }
 

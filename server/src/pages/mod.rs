@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::{Request, State},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use http::{HeaderName, HeaderValue, Uri, header};
@@ -122,8 +122,14 @@ fn page_headers(is_editor: bool) -> [(HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// A file of the site, such as the icon; else the page that says what is not there.
+/// A file of the site, such as the icon; else the page that says what is not there. With a slash at its end, an address is the
+/// one without it.
 async fn fallback(State(state): State<AppState>, uri: Uri, request: Request) -> Response {
+    // Two slashes at the beginning would name another host.
+    if let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("//")) {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Redirect::permanent(&format!("{path}{query}")).into_response();
+    }
     let context = state.clone();
     let handler = leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(
         move || provide_page_context(&context),

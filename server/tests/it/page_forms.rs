@@ -453,3 +453,13 @@ async fn enter_saves_and_a_look_needs_no_name(pool: PgPool) {
     assert!(page.contains("aria-describedby=\"agent-type-problem agent-type-rule\""));
     assert!(page.contains("id=\"agent-type-problem\""));
 }
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_address_with_a_slash_at_its_end_is_the_one_without(pool: PgPool) {
+    let client = Client::new(&pool);
+    let answer = client.get("/history/?agent=x").await.expect(StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(location(&answer), "/history?agent=x");
+    // It leads nowhere else: two slashes would name a host.
+    let answer = client.get("//example.com/").await;
+    assert!(!answer.headers.contains_key(header::LOCATION), "{:?}", answer.headers);
+}

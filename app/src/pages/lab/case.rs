@@ -46,7 +46,7 @@ pub fn CasePage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(Local((set, form, is_new))) => whole(set, form, is_new, &case()),
-                    Err(error) => view! { <h1>"Test case"</h1> <ErrorNotice error /> }.into_any(),
+                    Err(error) => view! { <Title text="Test case" /> <h1>"Test case"</h1> <ErrorNotice error /> }.into_any(),
                 }
             })}
         </Transition>

@@ -65,16 +65,17 @@ impl LabForm {
         let (value, problem) = (self.value(name, default), self.problem(name));
         let is_wrong = problem.is_some();
         view! {
-            <label class="field" class:wrong=is_wrong>
-                <span>{label}</span>
+            <div class="field" class:wrong=is_wrong>
+                <label for=id_in_page(name)>{label}</label>
                 <input
+                    id=id_in_page(name)
                     name=name
                     value=value
                     aria-invalid=is_wrong.then_some("true")
                     aria-describedby=format!("about-{name}")
                 />
                 {below(name, hint, problem)}
-            </label>
+            </div>
         }
         .into_any()
     }
@@ -91,10 +92,11 @@ impl LabForm {
         let (value, problem) = (self.value(name, default), self.problem(name));
         let is_wrong = problem.is_some();
         view! {
-            <label class="field" class:wrong=is_wrong>
-                <span>{label}</span>
+            <div class="field" class:wrong=is_wrong>
+                <label for=id_in_page(name)>{label}</label>
                 // A line break at the very beginning is not taken for part of the text.
                 <textarea
+                    id=id_in_page(name)
                     name=name
                     rows=rows
                     spellcheck="false"
@@ -104,7 +106,7 @@ impl LabForm {
                     {format!("\n{value}")}
                 </textarea>
                 {below(name, hint, problem)}
-            </label>
+            </div>
         }
         .into_any()
     }
@@ -128,13 +130,13 @@ impl LabForm {
             })
             .collect_view();
         view! {
-            <label class="field" class:wrong=is_wrong>
-                <span>{label}</span>
-                <select name=name aria-invalid=is_wrong.then_some("true") aria-describedby=format!("about-{name}")>
+            <div class="field" class:wrong=is_wrong>
+                <label for=id_in_page(name)>{label}</label>
+                <select id=id_in_page(name) name=name aria-invalid=is_wrong.then_some("true") aria-describedby=format!("about-{name}")>
                     {options}
                 </select>
                 {below(name, hint, problem)}
-            </label>
+            </div>
         }
         .into_any()
     }
@@ -150,6 +152,11 @@ impl LabForm {
         }
         .into_any()
     }
+}
+
+/// The id of a field, for its label.
+fn id_in_page(name: &str) -> String {
+    format!("field-{name}")
 }
 
 /// What is said below a field: the hint, or what is wrong.

@@ -57,7 +57,7 @@ pub fn RunPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(Local((report, results, filter, active))) => whole(report, results, filter, active),
-                    Err(error) => view! { <h1>"Run"</h1> <ErrorNotice error /> }.into_any(),
+                    Err(error) => view! { <Title text="Run" /> <h1>"Run"</h1> <ErrorNotice error /> }.into_any(),
                 }
             })}
         </Transition>

@@ -32,7 +32,7 @@ pub fn SetPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match set.await {
                     Ok(Local(set)) => whole(set, &asked()),
-                    Err(error) => view! { <h1>"Test cases"</h1> <ErrorNotice error /> }.into_any(),
+                    Err(error) => view! { <Title text="Test cases" /> <h1>"Test cases"</h1> <ErrorNotice error /> }.into_any(),
                 }
             })}
         </Transition>
