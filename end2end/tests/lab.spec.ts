@@ -42,9 +42,11 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await expect(page.getByRole("alert")).toContainText("regular expression");
   await expect(page.getByLabel("Input")).toHaveValue("Question 12");
   await page.getByLabel("Checks").fill("contains: GOOD");
+  await hydrated(page);
   await auditThemes();
   await page.getByRole("button", { name: "Add the case" }).click();
   await expect(page.getByRole("link", { name: "Last", exact: true })).toBeVisible();
+  await hydrated(page);
   await auditThemes();
 
   await page.getByRole("link", { name: "Run it" }).click();
@@ -56,6 +58,7 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await page.getByLabel("Calls at once").fill("2");
   await page.getByRole("button", { name: "Dry run" }).click();
   await expect(page.getByRole("region", { name: "Dry run" })).toContainText("24 calls");
+  await hydrated(page);
   await auditThemes();
   await page.getByRole("button", { name: "Start the run" }).click();
 
@@ -66,6 +69,7 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await expect(page.getByRole("heading", { name: "B is better: 1.1.0" })).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText("12 cases").first()).toBeVisible();
   await expect(page.getByRole("row", { name: /pass rate/ })).toContainText("favours B");
+  await hydrated(page);
   await auditThemes();
   await page.getByRole("link", { name: "A fails" }).click();
   await expect(page.getByRole("article")).toHaveCount(12);
@@ -77,6 +81,7 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await page.getByRole("button", { name: "Begin" }).click();
   await expect(page.getByText("Pair 1 of 12")).toBeVisible();
   await expect(page.locator("main")).not.toContainText("1.1.0");
+  await hydrated(page);
   await auditThemes();
   for (let pair = 1; pair <= 12; pair++) {
     await expect(page.getByText(`Pair ${pair} of 12`)).toBeVisible();
@@ -122,7 +127,7 @@ test("a run is cancelled, and nothing is concluded from it", async ({ page, regi
 });
 
 test.describe("without JavaScript", () => {
-  test.use({ javaScriptEnabled: false });
+  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/] });
 
   test("an experiment is set up, judged and read", async ({ page, registry }) => {
     const agent = await registry.agent("One.");
