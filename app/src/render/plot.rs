@@ -16,7 +16,7 @@ pub struct Plot<'a> {
     pub words: &'a dyn Fn(f64) -> String,
 }
 
-const WIDTH: f64 = 220.0;
+const WIDTH: f64 = 180.0;
 const HEIGHT: f64 = 44.0;
 const BINS: usize = 24;
 

@@ -79,7 +79,16 @@ impl Metric {
         }
     }
 
-    /// A value of this metric, or a difference between two, for people: `12.5 %`, `340 ms`, `$0.0021`.
+    /// A difference between two values, a margin or a noise floor, for people. Between shares it is in percentage points: `12.5
+    /// points`.
+    pub fn difference_in_words(self, value: f64) -> String {
+        match self {
+            Self::PassRate | Self::Preference | Self::Votes => format!("{:.1} points", value * 100.0),
+            _ => self.in_words(value),
+        }
+    }
+
+    /// A value of this metric, for people: `12.5 %`, `340 ms`, `$0.0021`.
     pub fn in_words(self, value: f64) -> String {
         let places = |value: f64| if value.abs() < 10.0 { 1 } else { 0 };
         match self {

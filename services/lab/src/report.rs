@@ -186,7 +186,7 @@ fn conclude(report: &mut Report, plan: Plan) {
                 format!("{} against itself", run.version_a),
                 format!(
                     "Two answers of the same version differ by up to {} in the {} without any cause, over {} cases.",
-                    primary.metric.in_words(floor.value()),
+                    primary.metric.difference_in_words(floor.value()),
                     primary.metric.label(),
                     primary.evidence.cases
                 ),
@@ -235,8 +235,8 @@ fn in_words(run: &Run, metric: Metric, verdict: &Verdict) -> (String, String) {
         format!(
             ", {:.0} % interval {} to {}",
             run.plan.confidence.share() * 100.0,
-            metric.in_words(interval.lower),
-            metric.in_words(interval.upper)
+            metric.difference_in_words(interval.lower),
+            metric.difference_in_words(interval.upper)
         )
     });
     let p_value = verdict.primary.adjusted_p_value;
@@ -245,13 +245,13 @@ fn in_words(run: &Run, metric: Metric, verdict: &Verdict) -> (String, String) {
     let facts = format!(
         "B's {} is {direction}{}{interval} ({p_value}, {} {unit}).",
         metric.label(),
-        if difference == 0.0 { String::new() } else { format!(" by {}", metric.in_words(difference.abs())) },
+        if difference == 0.0 { String::new() } else { format!(" by {}", metric.difference_in_words(difference.abs())) },
         evidence.cases,
     );
     let headline = match &verdict.outcome {
         Outcome::BIsBetter => format!("B is better: {}", run.version_b),
         Outcome::AIsBetter => format!("A is better: {}", run.version_a),
-        Outcome::Equivalent { margin } => format!("Equivalent within {}", metric.in_words(*margin)),
+        Outcome::Equivalent { margin } => format!("Equivalent within {}", metric.difference_in_words(*margin)),
         Outcome::CannotTell { .. } => "Cannot tell".to_owned(),
     };
     let Outcome::CannotTell { doubt, cases_needed } = &verdict.outcome else { return (headline, facts) };
@@ -261,7 +261,10 @@ fn in_words(run: &Run, metric: Metric, verdict: &Verdict) -> (String, String) {
         }
         Doubt::Chance => "A difference as large as that may be chance.".to_owned(),
         Doubt::Noise { floor } => {
-            format!("Answers of one and the same version differ by {} without any cause.", metric.in_words(*floor))
+            format!(
+                "Answers of one and the same version differ by {} without any cause.",
+                metric.difference_in_words(*floor)
+            )
         }
         Doubt::MetricsDisagree { metrics } => {
             format!("The {} favours one version, the {} the other.", metric.label(), metrics.join(" and the "))

@@ -207,9 +207,12 @@ fn model_list(models: Vec<ProviderState>) -> AnyView {
                 Reachability::NotConfigured { how } => ("not configured", how),
                 Reachability::Unreachable { why } => ("does not answer", why),
             };
+            let class = if state == "reachable" { "chip run-finished" } else { "faint small" };
             view! {
-                <dt>{provider.provider.title()} " " <span class="faint small">{state}</span></dt>
-                <dd class="small">{detail}</dd>
+                <div>
+                    <dt>{provider.provider.title()} " " <span class=class>{state}</span></dt>
+                    <dd class="small">{detail}</dd>
+                </div>
             }
             .into_any()
         })

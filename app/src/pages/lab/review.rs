@@ -76,7 +76,7 @@ fn whole(id: &str, reviewer: &str, place: Place) -> AnyView {
         Place::Pair(pair) => view! {
             {form.notice(&[])}
             <p class="faint">{format!("Pair {} of {}", pair.voted + 1, pair.pairs)}</p>
-            <progress value=pair.voted.to_string() max=pair.pairs.to_string() aria-label="Pairs seen"></progress>
+            <progress class="seen" value=pair.voted.to_string() max=pair.pairs.to_string() aria-label="Pairs seen"></progress>
             <h2>{pair.test_case.name}</h2>
             <pre class="message">{pair.test_case.input}</pre>
             <form method="post" action=format!("/lab/runs/{id}/review")>

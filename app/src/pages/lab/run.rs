@@ -182,21 +182,20 @@ fn facts(run: &Run) -> AnyView {
     .flatten()
     .collect();
     let others: Vec<&str> = plan.others().into_iter().map(lab::Metric::label).collect();
-    let margin = plan.margin.map_or_else(|| "none".to_owned(), |margin| plan.primary.in_words(margin));
+    let margin = plan.margin.map_or_else(|| "none".to_owned(), |margin| plan.primary.difference_in_words(margin));
     let model = if run.is_imported { "answers from elsewhere".to_owned() } else { plan.model.to_string() };
     let set = match run.set_id {
         Some(id) => view! { <a href=format!("/lab/sets/{id}")>{run.set_name.clone()}</a> }.into_any(),
         None => view! { {format!("{} (deleted since)", run.set_name)} }.into_any(),
     };
     let row = |name: &'static str, value: String| {
-        (!value.is_empty()).then(|| view! { <dt>{name}</dt> <dd>{value}</dd> }.into_any())
+        (!value.is_empty()).then(|| view! { <div><dt>{name}</dt> <dd>{value}</dd></div> }.into_any())
     };
     view! {
         <details class="plan" open=run.status == RunStatus::Running>
             <summary>"Settled before the run"</summary>
             <dl class="facts">
-                <dt>"Cases"</dt>
-                <dd>{set}</dd>
+                <div><dt>"Cases"</dt> <dd>{set}</dd></div>
                 {row("Model", model)}
                 {row("Settings", settings.join(", "))}
                 {row("Repeats", plan.repeats.to_string())}
@@ -210,8 +209,7 @@ fn facts(run: &Run) -> AnyView {
                 {row("A/A run", plan.noise_version.map(|version| format!("of {version}")).unwrap_or_default())}
                 {row("Calls", format!("{} of {}, {} failed", thousands(run.done), thousands(run.calls), thousands(run.failed)))}
                 {row("Cost", format!("${:.6}", run.spent_usd))}
-                <dt>"Started"</dt>
-                <dd><RelativeTime moment=created now /> {by}</dd>
+                <div><dt>"Started"</dt> <dd><RelativeTime moment=created now /> {by}</dd></div>
             </dl>
         </details>
     }

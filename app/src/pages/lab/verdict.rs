@@ -77,13 +77,22 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
     });
     let p_value = finding.map_or(evidence.p_value, |finding| finding.adjusted_p_value);
     let p_value = if p_value < 0.000_1 { "< 0.0001".to_owned() } else { format!("{p_value:.4}") };
-    let signed = |value: f64| format!("{}{}", if value > 0.0 { "+" } else { "" }, kind.in_words(value));
+    let signed = |value: f64| {
+        let sign = if value > 0.0 {
+            "+"
+        } else if value < 0.0 {
+            "−"
+        } else {
+            ""
+        };
+        format!("{sign}{}", kind.difference_in_words(value.abs()))
+    };
     let interval = evidence.difference.interval.map(|interval| {
         let text = format!("{} to {}", signed(interval.lower), signed(interval.upper));
         view! { <span class="faint small">{text}</span> }
     });
     let floor = evidence.noise_floor.map(|floor| {
-        view! { <br /> <span class="faint small">{format!("noise up to {}", kind.in_words(floor.value()))}</span> }
+        view! { <br /> <span class="faint small">{format!("noise up to {}", kind.difference_in_words(floor.value()))}</span> }
     });
     let left_out = (metric.left_out > 0)
         .then(|| view! { <br /> <span class="faint small">{format!("{} left out", metric.left_out)}</span> });
@@ -103,7 +112,7 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
         })
     });
     let margin = margin
-        .map(|margin| view! { <br /> <span class="faint small">{format!("margin ±{}", kind.in_words(margin))}</span> });
+        .map(|margin| view! { <br /> <span class="faint small">{format!("margin ±{}", kind.difference_in_words(margin))}</span> });
     view! {
         <tr>
             <th scope="row">{kind.label()} <br /> <span class="faint small">{role}</span></th>
@@ -122,11 +131,21 @@ fn summary(metric: Metric, summary: Option<&Summary>) -> AnyView {
     let Some(summary) = summary else { return view! { "–" }.into_any() };
     let details = match metric {
         Metric::PassRate | Metric::Score => None,
-        _ => Some(format!("median {}, p95 {}", metric.in_words(summary.median), metric.in_words(summary.p95))),
+        _ => Some((
+            format!("median {}", metric.in_words(summary.median)),
+            format!("p95 {}", metric.in_words(summary.p95)),
+        )),
     };
     view! {
         {metric.in_words(summary.mean)}
-        {details.map(|details| view! { <br /> <span class="faint small">{details}</span> })}
+        {details.map(|(median, high)| {
+            view! {
+                <br />
+                <span class="faint small">{median}</span>
+                <br />
+                <span class="faint small">{high}</span>
+            }
+        })}
     }
     .into_any()
 }
