@@ -11,6 +11,7 @@ pub mod agent_type;
 pub mod counts;
 pub mod diff;
 pub mod invalid;
+pub mod loader;
 pub mod merge;
 pub mod outline;
 pub mod template;
@@ -42,6 +43,7 @@ pub mod transfer;
 
 pub use agent_type::AgentType;
 pub use invalid::InvalidInput;
+pub use loader::{ActivePrompt, LoadError, LoadErrorKind, LoadFuture, PromptLoader, PromptSource};
 pub use text::{Author, Notes, PromptText};
 pub use version::{Bump, Version, VersionStatus};
 

@@ -12,7 +12,10 @@ use std::{
 
 use moka::future::Cache;
 
-use crate::{AgentType, ErrorKind, PromptContent, PromptStore, Version, VersioningError};
+use crate::{
+    ActivePrompt, AgentType, ErrorKind, LoadError, LoadErrorKind, LoadFuture, PromptContent, PromptLoader, PromptSource,
+    PromptStore, Version, VersioningError,
+};
 
 /// How the cache behaves.
 #[derive(Debug, Clone, Copy)]
@@ -90,13 +93,22 @@ struct CachedPrompt {
     generation: u64,
     slot: Arc<Slot>,
     derived: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// What agents in this process hold on to.
+    shared: OnceLock<SharedPrompt>,
+}
+
+/// A prompt in a form that outlives the cache. It is made for the first agent that asks.
+#[derive(Debug)]
+struct SharedPrompt {
+    text: Arc<str>,
+    sha256: Arc<str>,
 }
 
 /// An active prompt: its text, version and digest, which always belong together.
 #[derive(Debug, Clone)]
 pub struct LoadedPrompt {
     cached: Arc<CachedPrompt>,
-    is_stale: bool,
+    source: PromptSource,
 }
 
 impl LoadedPrompt {
@@ -107,7 +119,29 @@ impl LoadedPrompt {
 
     /// Whether the database could not be asked: this was the active version when it last answered.
     pub fn is_stale(&self) -> bool {
-        self.is_stale
+        self.source == PromptSource::Stale
+    }
+
+    /// Whether it comes from memory or was read for this answer.
+    pub fn source(&self) -> PromptSource {
+        self.source
+    }
+
+    /// The same for an agent, who may keep it.
+    pub fn active(&self) -> ActivePrompt {
+        let PromptContent { version, prompt_text } = &self.cached.content;
+        let shared = self.cached.shared.get_or_init(|| SharedPrompt {
+            text: prompt_text.as_str().into(),
+            sha256: version.sha256.as_str().into(),
+        });
+        ActivePrompt {
+            agent_type: version.agent_type.clone(),
+            version: version.version,
+            text: shared.text.clone(),
+            sha256: shared.sha256.clone(),
+            source: self.source,
+            age: self.age(),
+        }
     }
 
     /// How long ago it was read.
@@ -199,8 +233,8 @@ impl PromptLoadingService {
     pub fn new(store: PromptStore, settings: LoadingSettings) -> Self {
         let by_size = || {
             Cache::builder().max_capacity(settings.max_bytes).weigher(|_: &AgentType, prompt: &Arc<CachedPrompt>| {
-                // The text stands twice: as it is and, where one is attached, in a derived form.
-                u32::try_from(prompt.content.prompt_text.len() * 2 + 512).unwrap_or(u32::MAX)
+                // The text stands three times at most: as it is, in a derived form, and shared with agents.
+                u32::try_from(prompt.content.prompt_text.len() * 3 + 512).unwrap_or(u32::MAX)
             })
         };
         Self {
@@ -227,7 +261,7 @@ impl PromptLoadingService {
         {
             cached.slot.hits.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "cache hit");
-            return Ok(LoadedPrompt { cached, is_stale: false });
+            return Ok(LoadedPrompt { cached, source: PromptSource::Cache });
         }
         self.load(agent_type).await
     }
@@ -360,6 +394,7 @@ impl PromptLoadingService {
                     generation,
                     slot,
                     derived: OnceLock::new(),
+                    shared: OnceLock::new(),
                 });
                 self.last_known.insert(agent_type.clone(), cached.clone()).await;
                 Ok(cached)
@@ -410,7 +445,7 @@ impl PromptLoadingService {
             cached.slot.stale.fetch_add(1, Ordering::Relaxed);
             self.counters.stale.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "stale answer");
-            return Ok(LoadedPrompt { cached, is_stale: true });
+            return Ok(LoadedPrompt { cached, source: PromptSource::Stale });
         }
         Err(match failure {
             LoadFailure::Unavailable => VersioningError::Unavailable(sqlx::Error::PoolTimedOut),
@@ -422,6 +457,22 @@ impl PromptLoadingService {
 
     fn is_quiet(&self) -> bool {
         self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl PromptLoader for PromptLoadingService {
+    fn load<'a>(&'a self, agent_type: &'a AgentType) -> LoadFuture<'a> {
+        Box::pin(async move {
+            let loaded = self.get_active_prompt(agent_type).await.map_err(|error| {
+                let kind = match error.kind() {
+                    ErrorKind::NotFound => LoadErrorKind::NothingActive,
+                    ErrorKind::Unavailable => LoadErrorKind::Unavailable,
+                    ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Internal => LoadErrorKind::Fault,
+                };
+                LoadError::new(kind, error.to_string())
+            })?;
+            Ok(loaded.active())
+        })
     }
 }
 
@@ -437,5 +488,5 @@ fn missed(cached: Arc<CachedPrompt>) -> LoadedPrompt {
     tracing::debug!(
         agent_type = %cached.content.version.agent_type, version = %cached.content.version.version, "cache miss"
     );
-    LoadedPrompt { cached, is_stale: false }
+    LoadedPrompt { cached, source: PromptSource::Fresh }
 }
