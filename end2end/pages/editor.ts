@@ -67,6 +67,15 @@ export class EditorPage {
     await this.page.keyboard.insertText(text);
   }
 
+  /** Pastes another text over all of it, as one does with a long one. */
+  async paste(text: string): Promise<void> {
+    await this.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await this.text.focus();
+    await this.page.keyboard.press("Control+A");
+    await this.page.evaluate((text) => navigator.clipboard.writeText(text), text);
+    await this.page.keyboard.press("Control+V");
+  }
+
   /** Writes another text over one line, counted from 1. */
   async replaceLine(line: number, text: string): Promise<void> {
     await this.text.focus();

@@ -205,13 +205,13 @@ fn choose(place: &str, query: &ParamsMap, base: &str, head: &str, versions: &[(S
             })
             .collect_view();
         view! {
-            <label class="field">
-                <span>{label}</span>
-                <select name=name class="version">
+            <div class="field">
+                <label for=format!("side-{name}")>{label}</label>
+                <select id=format!("side-{name}") name=name class="version">
                     {unlisted}
                     {listed}
                 </select>
-            </label>
+            </div>
         }
     };
     let typed = |name: &'static str, label: &'static str| {
