@@ -11,6 +11,7 @@ use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use versioning::{LoadingSettings, PromptStore, Services};
 
 use crate::{
+    agent_command,
     config::{Cli, Command, CommonSettings},
     database::Database,
     lab_command, seeds, serve,
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             with_services(&common, async |services| export(&services, output.as_deref()).await).await
         }
         Command::Import { file } => with_services(&common, async |services| import(&services, &file).await).await,
+        Command::Agent(command) => Ok(agent_command::run(&command).await),
         Command::Lab(command) => Ok(lab_command::run(&command).await),
         Command::WithDatabase { program } => with_database(&common, &program).await,
     }

@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use agents::ModelName;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::lab_command::LabCommand;
+use crate::{agent_command::AgentCommand, lab_command::LabCommand};
 
 /// A prompt registry that only moves forward.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ pub enum Command {
     /// The A/B lab of a server that is running.
     #[command(subcommand)]
     Lab(LabCommand),
+    /// The agents of a server that is running.
+    #[command(subcommand)]
+    Agent(AgentCommand),
     /// Run a program with DATABASE_URL naming a migrated database that lives as long as the program runs.
     WithDatabase {
         /// The program and its arguments.
@@ -112,6 +116,15 @@ pub struct ServeSettings {
     /// A file of model prices in place of the built-in table: CSV with model, input_usd_per_million, output_usd_per_million.
     #[arg(long, env = "VERBATIM_PRICES", global = true)]
     pub prices: Option<PathBuf>,
+    /// The model that agents answer with when nobody names one, such as openai::gpt-4o-mini.
+    #[arg(long, env = "VERBATIM_MODEL", global = true)]
+    pub default_model: Option<ModelName>,
+    /// Calls of agents to models that are under way at most.
+    #[arg(long, env = "VERBATIM_AGENT_CALLS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..), global = true)]
+    pub agent_calls: u16,
+    /// Seconds that a call of an agent may take.
+    #[arg(long, env = "VERBATIM_AGENT_TIMEOUT", default_value = "120", value_parser = seconds, global = true)]
+    pub agent_timeout: Duration,
     /// Seconds that calls of the lab are kept for a node that is not heard of: then another node makes them.
     #[arg(long, env = "VERBATIM_LAB_LEASE", default_value = "15", value_parser = seconds, global = true)]
     pub lab_lease: Duration,

@@ -4,6 +4,7 @@
 //! [`state::AppState`] directly, which is all that a request ever sees.
 
 mod accept;
+pub mod agent_command;
 pub mod api;
 pub mod commands;
 pub mod config;

@@ -1,5 +1,8 @@
 //! What is counted, as Prometheus reads it at `/metrics`.
 
+use std::sync::Arc;
+
+use agents::CallRecorder;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
@@ -30,11 +33,11 @@ pub struct Metrics {
 
 impl Metrics {
     /// Counters at zero.
-    pub fn new(services: Services, pool: PgPool) -> Self {
+    pub fn new(services: Services, pool: PgPool, calls: Arc<CallRecorder>) -> Self {
         let mut registry = Registry::with_prefix("verbatim");
         let requests = Family::default();
         registry.register("http_requests", "Requests by method, route and status", requests.clone());
-        registry.register_collector(Box::new(Collected { services, pool }));
+        registry.register_collector(Box::new(Collected { services, pool, calls }));
         Self { registry, requests }
     }
 
@@ -74,12 +77,14 @@ fn known_method(method: &http::Method) -> &'static str {
 struct Collected {
     services: Services,
     pool: PgPool,
+    calls: Arc<CallRecorder>,
 }
 
 impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let counters = self.services.loading.counters();
         let changes = self.services.management.counters();
+        let calls = self.calls.counters();
         for (name, help, value) in [
             ("versions_created", "Versions created through this node", changes.versions_created),
             ("promotions", "Versions that went live through this node", changes.promotions),
@@ -87,13 +92,17 @@ impl Collector for Collected {
             ("prompt_cache_misses", "Active prompts that waited for the database", counters.misses),
             ("prompt_cache_stale", "Last known prompts served while the database was away", counters.stale),
             ("prompt_cache_invalidations", "Cached prompts dropped before their time", counters.invalidations),
+            ("agent_calls_recorded", "Calls of agents that are in the database", calls.recorded),
+            ("agent_calls_dropped", "Calls of agents that were not recorded because too many waited", calls.dropped),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         let size = i64::from(self.pool.size());
         let idle = i64::try_from(self.pool.num_idle()).unwrap_or(i64::MAX);
+        let waiting = i64::try_from(calls.waiting).unwrap_or(i64::MAX);
         for (name, help, value) in [
+            ("agent_calls_waiting", "Calls of agents that are about to be recorded", waiting),
             ("db_pool_connections", "Connections to the database that are open", size),
             ("db_pool_connections_in_use", "Connections to the database that are in use", size - idle),
             (

@@ -86,7 +86,10 @@ async fn observe(
 
     // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
     let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
-    let mut response = match tokio::time::timeout(state.request_timeout, answer).await {
+    // A model may take longer than anything else; the agents have a limit of their own.
+    let is_asked = route.as_ref().is_some_and(|route| route.as_str().ends_with("/respond"));
+    let limit = if is_asked { state.request_timeout + state.agents.limits().longest() } else { state.request_timeout };
+    let mut response = match tokio::time::timeout(limit, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use agents::{Models, Prices};
+use agents::{AgentLimits, Models, Prices};
 use anyhow::{Context, bail};
 use axum::middleware;
 use lab::{Lab, Runner, RunnerSettings};
@@ -23,7 +23,7 @@ use crate::{
     database::Database,
     origin::{self, Hosts},
     router, seeds,
-    state::AppState,
+    state::{AgentSettings, AppState},
 };
 
 /// Migrates, seeds, serves and drains.
@@ -63,7 +63,17 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     };
     let lab = Lab::new(database.pool.clone(), services.clone(), Arc::new(Models::from_env()), prices);
     let runner = Runner::spawn(lab.clone(), RunnerSettings { lease: settings.lab_lease, ..RunnerSettings::default() });
-    let state = AppState::new(services, lab, database.pool.clone(), options, settings.request_timeout);
+    let agents = AgentSettings {
+        limits: AgentLimits {
+            concurrency: settings.agent_calls.into(),
+            timeout: settings.agent_timeout,
+            ..AgentLimits::default()
+        },
+        default_model: settings.default_model.clone(),
+    };
+    let pool = database.pool.clone();
+    let state = AppState::with_agents(services, lab, pool, options, settings.request_timeout, agents);
+    let calls = state.calls.clone();
     let address = listener.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let draining = state.draining.clone();
@@ -84,6 +94,8 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     let _ = stop.send(());
     let ended = async {
         tokio::join!(&mut server, runner.stop(settings.drain_timeout));
+        // What the last requests recorded.
+        calls.flush(settings.drain_timeout).await;
     };
     tokio::select! {
         () = ended => {}

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use agents::{AgentLimits, AgentRuntime, CallRecorder, ModelName};
 use axum::extract::FromRef;
 use lab::Lab;
 use leptos::config::LeptosOptions;
@@ -27,6 +28,12 @@ pub struct Parts {
     pub services: Services,
     /// The A/B lab.
     pub lab: Lab,
+    /// The agents, and what they share.
+    pub agents: AgentRuntime,
+    /// What is known of their calls.
+    pub calls: Arc<CallRecorder>,
+    /// The model that answers when nobody names one.
+    pub default_model: Option<ModelName>,
     /// What is counted.
     pub metrics: Metrics,
     /// Where the pages' scripts and styles lie.
@@ -35,6 +42,15 @@ pub struct Parts {
     pub request_timeout: Duration,
     /// Set when the server has been told to stop: from then on it is not ready for new work.
     pub draining: Arc<AtomicBool>,
+}
+
+/// How agents answer on this server.
+#[derive(Debug, Clone, Default)]
+pub struct AgentSettings {
+    /// How many calls are made at once, and how long they may take.
+    pub limits: AgentLimits,
+    /// The model that answers when nobody names one.
+    pub default_model: Option<ModelName>,
 }
 
 impl std::ops::Deref for AppState {
@@ -46,7 +62,8 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
-    /// A state over a migrated database. The pool is only counted; queries go through the services.
+    /// A state over a migrated database. The pool is only counted; queries go through the services. Agents answer with the
+    /// models of the lab. To be called inside an asynchronous runtime.
     pub fn new(
         services: Services,
         lab: Lab,
@@ -54,8 +71,38 @@ impl AppState {
         leptos_options: LeptosOptions,
         request_timeout: Duration,
     ) -> Self {
-        let metrics = Metrics::new(services.clone(), pool);
-        Self(Arc::new(Parts { services, lab, metrics, leptos_options, request_timeout, draining: Arc::default() }))
+        Self::with_agents(services, lab, pool, leptos_options, request_timeout, AgentSettings::default())
+    }
+
+    /// The same with settings for the agents.
+    pub fn with_agents(
+        services: Services,
+        lab: Lab,
+        pool: PgPool,
+        leptos_options: LeptosOptions,
+        request_timeout: Duration,
+        settings: AgentSettings,
+    ) -> Self {
+        let calls = Arc::new(CallRecorder::new(services.performance.clone()));
+        let metrics = Metrics::new(services.clone(), pool, calls.clone());
+        let agents = AgentRuntime::new(
+            services.loading.clone(),
+            lab.language_model().clone(),
+            lab.prices().clone(),
+            calls.clone(),
+            settings.limits,
+        );
+        Self(Arc::new(Parts {
+            services,
+            lab,
+            agents,
+            calls,
+            default_model: settings.default_model,
+            metrics,
+            leptos_options,
+            request_timeout,
+            draining: Arc::default(),
+        }))
     }
 
     /// Whether the server has been told to stop.

@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{observe, state::AppState};
 
+pub mod agents;
 pub mod conditional;
 mod extract;
 pub mod lab;
@@ -28,6 +29,7 @@ use problem::ApiError;
     tags(
         (name = "prompts", description = "Versions of prompts: create, promote, read."),
         (name = "cache", description = "The cache that active prompts are served from."),
+        (name = "agents", description = "Agents at work: they answer with the prompt that is live."),
         (name = "lab", description = "Experiments: test cases, runs, results, verdicts, winners."),
     ),
 )]
@@ -47,6 +49,7 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(prompts::read::get_version))
             .routes(routes!(prompts::cache::clear_cache))
             .routes(routes!(prompts::cache::cache_stats))
+            .routes(routes!(agents::respond))
             .routes(routes!(lab::sets::list_models))
             .routes(routes!(lab::sets::list_sets, lab::sets::create_set))
             .routes(routes!(lab::sets::get_set, lab::sets::rename_set, lab::sets::delete_set))

@@ -1,6 +1,7 @@
 //! The server: its REST API through the real router, and the whole program as processes. A real PostgreSQL throughout.
 #![expect(clippy::unwrap_used, reason = "a test that meets an error fails")]
 
+mod api_agents;
 mod api_bad_input;
 mod api_lab;
 mod api_lab_bad_input;

@@ -20,6 +20,13 @@ pub struct AgentLimits {
     pub timeout: Duration,
 }
 
+impl AgentLimits {
+    /// The longest that an answer can take in all.
+    pub fn longest(&self) -> Duration {
+        self.wait + self.timeout
+    }
+}
+
 impl Default for AgentLimits {
     fn default() -> Self {
         Self { concurrency: 64, wait: Duration::from_secs(2), timeout: Duration::from_secs(120) }

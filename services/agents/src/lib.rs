@@ -16,6 +16,7 @@ mod model;
 mod models;
 mod name;
 mod prices;
+mod recorder;
 mod reply;
 mod retries;
 mod secret;
@@ -29,6 +30,7 @@ pub use model::{Ending, LanguageModel, ModelRequest, Piece, ProviderState, Reach
 pub use models::{Models, ModelsSettings, install_tls};
 pub use name::{InvalidModelName, ModelName, Provider};
 pub use prices::{Price, Prices, PricesError, estimate_tokens};
+pub use recorder::{CallRecorder, RecorderCounters};
 pub use reply::Reply;
 pub use retries::{LONGEST_RETRY_AFTER, Retries, Tried, complete_with_retries};
 pub use secret::Secret;

@@ -74,6 +74,11 @@ impl Lab {
         self.models.catalogue().await
     }
 
+    /// What answers.
+    pub fn language_model(&self) -> &Arc<dyn LanguageModel> {
+        &self.models
+    }
+
     /// What models cost.
     pub fn prices(&self) -> &Prices {
         &self.prices

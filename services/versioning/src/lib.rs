@@ -13,6 +13,7 @@ pub mod diff;
 pub mod invalid;
 pub mod loader;
 pub mod merge;
+pub mod nearest;
 pub mod outline;
 pub mod template;
 pub mod text;
@@ -44,6 +45,7 @@ pub mod transfer;
 pub use agent_type::AgentType;
 pub use invalid::InvalidInput;
 pub use loader::{ActivePrompt, LoadError, LoadErrorKind, LoadFuture, PromptLoader, PromptSource};
+pub use nearest::nearest;
 pub use text::{Author, Notes, PromptText};
 pub use version::{Bump, Version, VersionStatus};
 

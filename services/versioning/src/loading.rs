@@ -13,8 +13,8 @@ use std::{
 use moka::future::Cache;
 
 use crate::{
-    ActivePrompt, AgentType, ErrorKind, LoadError, LoadErrorKind, LoadFuture, PromptContent, PromptLoader, PromptSource,
-    PromptStore, Version, VersioningError,
+    ActivePrompt, AgentType, ErrorKind, LoadError, LoadErrorKind, LoadFuture, PromptContent, PromptLoader,
+    PromptSource, PromptStore, Version, VersioningError,
 };
 
 /// How the cache behaves.
@@ -130,10 +130,10 @@ impl LoadedPrompt {
     /// The same for an agent, who may keep it.
     pub fn active(&self) -> ActivePrompt {
         let PromptContent { version, prompt_text } = &self.cached.content;
-        let shared = self.cached.shared.get_or_init(|| SharedPrompt {
-            text: prompt_text.as_str().into(),
-            sha256: version.sha256.as_str().into(),
-        });
+        let shared = self
+            .cached
+            .shared
+            .get_or_init(|| SharedPrompt { text: prompt_text.as_str().into(), sha256: version.sha256.as_str().into() });
         ActivePrompt {
             agent_type: version.agent_type.clone(),
             version: version.version,
