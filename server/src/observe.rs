@@ -23,6 +23,9 @@ use crate::{api::problem::ApiError, state::AppState};
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Routes that wait for a model.
+const ASKS_A_MODEL: [&str; 2] = ["/api/v1/agents/{agent_type}/respond", "/api/pages/try"];
+
 /// The id of a request, in the extensions of the request.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
@@ -87,7 +90,7 @@ async fn observe(
     // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
     let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
     // A model may take longer than anything else; the agents have a limit of their own.
-    let is_asked = route.as_ref().is_some_and(|route| route.as_str().ends_with("/respond"));
+    let is_asked = route.as_ref().is_some_and(|route| ASKS_A_MODEL.contains(&route.as_str()));
     let limit = if is_asked { state.request_timeout + state.agents.limits().longest() } else { state.request_timeout };
     let mut response = match tokio::time::timeout(limit, answer).await {
         Ok(Ok(response)) => response,

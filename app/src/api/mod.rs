@@ -9,6 +9,7 @@ mod editing;
 mod history;
 mod overview;
 mod promotion;
+mod trial;
 mod version;
 
 pub use comparison::{Comparison, ComparisonQuery, PerformanceRow, Side, compare};
@@ -18,6 +19,7 @@ pub use editing::{
 pub use history::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, history};
 pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SEARCH_HITS, SearchHit, overview, search};
 pub use promotion::{PromotionPreview, RefusedPromotion, promotion_preview};
+pub use trial::{Trial, TrialModels, Tried, trial_models, try_prompt};
 pub use version::{VersionPage, version_page};
 
 #[cfg(feature = "ssr")]
@@ -72,4 +74,17 @@ pub(crate) fn lab() -> Result<lab::Lab, crate::AppError> {
 fn optional(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// What agents share, and the model that answers when nobody names one. In the context of each page.
+#[cfg(feature = "ssr")]
+pub type AgentContext = (agents::AgentRuntime, Option<agents::ModelName>);
+
+#[cfg(feature = "ssr")]
+pub(crate) fn agent_runtime() -> Result<AgentContext, crate::AppError> {
+    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
+        code: "internal".into(),
+        message: "The server is not ready yet. Try again in a moment.".into(),
+        request_id: None,
+    })
 }

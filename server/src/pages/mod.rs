@@ -86,6 +86,7 @@ fn vendor(state: &AppState) -> Router<AppState> {
 fn provide_page_context(state: &AppState) {
     provide_context(state.services.clone());
     provide_context(state.lab.clone());
+    provide_context::<app::api::AgentContext>((state.agents.clone(), state.default_model.clone()));
     if let Some(parts) = use_context::<http::request::Parts>()
         && let Some(id) = parts.extensions.get::<RequestId>()
     {

@@ -14,6 +14,7 @@ use super::{
     panels::{Changes, Preview},
     parts::Parts,
     sheet::Sheet,
+    trial::TryIt,
 };
 use crate::{
     AppError,
@@ -33,6 +34,7 @@ enum Shown {
     Text,
     Preview,
     Changes,
+    Trial,
 }
 
 /// The form.
@@ -75,7 +77,7 @@ pub fn Desk(
         let text = parts.text();
         spawn_local(async move {
             let answer = match what {
-                Shown::Text => return,
+                Shown::Text | Shown::Trial => return,
                 Shown::Preview => draft_preview(text, values.get_untracked()).await.map(Panel::Preview),
                 Shown::Changes => {
                     draft_changes(agent.get_value(), Parts::value(parts.base), text).await.map(Panel::Changes)
@@ -87,11 +89,14 @@ pub fn Desk(
             }
         });
     };
-    let on_value = Callback::new(move |(name, value): (String, String)| {
+    let keep_value = Callback::new(move |(name, value): (String, String)| {
         values.update(|values| {
             values.insert(name, value);
         });
         remember_values(&agent.get_value(), &values.get_untracked());
+    });
+    let on_value = Callback::new(move |value| {
+        keep_value.run(value);
         show(Shown::Preview);
     });
 
@@ -182,6 +187,9 @@ pub fn Desk(
     };
     let shown_panel = move || {
         let base = base.get_value();
+        if shown.get() == Shown::Trial {
+            return Some(view! { <TryIt parts agent names values on_value=keep_value /> }.into_any());
+        }
         panel.get().filter(|_| shown.get() != Shown::Text).map(|panel| match panel {
             Ok(Panel::Preview(panel)) => view! { <Preview panel values=values.get_untracked() on_value /> }.into_any(),
             Ok(Panel::Changes(panel)) => view! { <Changes panel base /> }.into_any(),
@@ -223,7 +231,7 @@ pub fn Desk(
             {hidden("draft", &form.draft, parts.draft)}
             <div class="paper">
                 <div class="list-head">
-                    <span class="group with-script">{tab("Write", Shown::Text)} {tab("Preview", Shown::Preview)} {tab("Changes", Shown::Changes)}</span>
+                    <span class="group with-script">{tab("Write", Shown::Text)} {tab("Preview", Shown::Preview)} {tab("Changes", Shown::Changes)} {tab("Try it", Shown::Trial)}</span>
                     <span class="group without-script">
                         <button type="submit" name="intent" value="preview" formnovalidate=true>"Preview"</button>
                         <button type="submit" name="intent" value="changes" formnovalidate=true>"Changes"</button>

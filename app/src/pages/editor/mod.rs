@@ -11,6 +11,7 @@ mod monaco;
 mod panels;
 mod parts;
 mod sheet;
+mod trial;
 
 use leptos::prelude::*;
 use leptos_meta::Title;

@@ -1,0 +1,27 @@
+// A text is tried on a model before anybody saves it.
+import { expect, test } from "../fixtures.js";
+import { EditorPage } from "../pages/editor.js";
+
+test("a text is tried beside the live version, and nothing is saved", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent("answer: The live one.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.replace("answer: The new one for {{reader}}.\n");
+  await editor.tab("Try it").click();
+  await expect(page.getByLabel("Model", { exact: true })).toHaveValue(/^compatible::/);
+  await page.getByLabel("Model", { exact: true }).fill("compatible::test-model");
+  await page.getByLabel("What a user says").fill("Hello.");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText("{{reader}}");
+  await page.getByLabel("reader").fill("Ada");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(page.getByRole("region", { name: "As it is written" })).toHaveText("The new one for Ada.");
+  await expect(page.getByRole("region", { name: "Live: 1.0.0" })).toHaveText("The live one.");
+  await auditThemes();
+  await page.getByLabel("Model", { exact: true }).fill("nothing");
+  await page.getByLabel("Model", { exact: true }).press("Enter");
+  await expect(page.getByRole("alert")).toContainText("nothing");
+  await editor.tab("Write").click();
+  await expect.poll(() => editor.lines()).toEqual(["answer: The new one for {{reader}}.", ""]);
+  expect(await registry.active(agent)).toEqual({ version: "1.0.0", text: "answer: The live one.\n" });
+});
