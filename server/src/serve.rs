@@ -1,10 +1,6 @@
 //! From settings to a running server, and down again without losing a request.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use agents::{AgentLimits, Models, Prices};
 use anyhow::{Context, bail};
@@ -76,7 +72,7 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
     let calls = state.calls.clone();
     let address = listener.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let draining = state.draining.clone();
+    let stopping = state.clone();
     let hosts = Hosts::new(&settings.hosts);
     let service = router(state).layer(middleware::from_fn_with_state(hosts, origin::check));
     let server = accept::serve(listener, service, settings.head_timeout, async {
@@ -89,7 +85,7 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
         () = &mut server => bail!("the server ended by itself"),
         () = told_to_stop() => {}
     }
-    draining.store(true, Ordering::Relaxed);
+    stopping.drain();
     tracing::info!("told to stop; requests under way are given time to end");
     let _ = stop.send(());
     let ended = async {

@@ -13,6 +13,7 @@ use axum::extract::FromRef;
 use lab::Lab;
 use leptos::config::LeptosOptions;
 use sqlx::PgPool;
+use tokio::sync::Notify;
 use versioning::Services;
 
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub request_timeout: Duration,
     /// Set when the server has been told to stop: from then on it is not ready for new work.
     pub draining: Arc<AtomicBool>,
+    /// Told when the server is told to stop: streams end then.
+    pub stopping: Arc<Notify>,
 }
 
 /// How agents answer on this server.
@@ -102,12 +105,19 @@ impl AppState {
             leptos_options,
             request_timeout,
             draining: Arc::default(),
+            stopping: Arc::default(),
         }))
+    }
+
+    /// Begins to stop: nothing new is begun, and streams end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.stopping.notify_waiters();
     }
 
     /// Whether the server has been told to stop.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::Acquire)
     }
 }
 

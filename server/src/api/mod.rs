@@ -47,6 +47,7 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(prompts::read::list_versions))
             .routes(routes!(prompts::read::get_active))
             .routes(routes!(prompts::read::get_version))
+            .routes(routes!(prompts::events::follow))
             .routes(routes!(prompts::cache::clear_cache))
             .routes(routes!(prompts::cache::cache_stats))
             .routes(routes!(agents::respond))

@@ -58,7 +58,7 @@ pub use {
     loading::{AgentCacheStats, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService},
     management::{ManagementCounters, PromptManagementService},
     model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
-    notifications::{Listener, listen},
+    notifications::{Listener, PromptNotice, PromptNotices, listen},
     performance::{CallSource, Latency, Performance, PerformanceService, RecordedCall},
     store::{MIGRATOR, PromptStore},
     transfer::{ImportError, ImportSummary},
@@ -76,6 +76,8 @@ pub struct Services {
     pub performance: PerformanceService,
     /// What happens, as it happens.
     pub activity: std::sync::Arc<Activity>,
+    /// What this node hears of promotions.
+    pub notices: std::sync::Arc<PromptNotices>,
 }
 
 #[cfg(feature = "server")]
@@ -86,7 +88,7 @@ impl Services {
         let performance = PerformanceService::new(store.clone());
         let activity = std::sync::Arc::new(Activity::watch(store.clone()));
         let management = std::sync::Arc::new(PromptManagementService::new(store, loading.clone()));
-        Self { management, loading, performance, activity }
+        Self { management, loading, performance, activity, notices: std::sync::Arc::default() }
     }
 }
 

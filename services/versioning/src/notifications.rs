@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use sqlx::postgres::{PgListener, PgNotification};
-use tokio::task::JoinHandle;
+use tokio::{sync::broadcast, task::JoinHandle};
 
 use crate::{Activity, AgentType, PromptLoadingService, PromptStore, Services, Version};
 
@@ -29,6 +29,51 @@ struct Notice {
     version: Option<Version>,
 }
 
+/// Notices that are kept for a reader that is slow.
+const KEPT: usize = 1024;
+
+/// What is served changed, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PromptNotice {
+    /// A version went live.
+    Promoted {
+        /// Whose it is.
+        agent_type: AgentType,
+        /// Its number.
+        version: Version,
+    },
+    /// Somebody wants the active version to be read anew.
+    Cleared {
+        /// Whose it is.
+        agent_type: AgentType,
+    },
+    /// Notices may have been missed: whatever is known may be outdated.
+    Gap,
+}
+
+/// What this node hears of promotions, for whoever keeps prompts elsewhere. It is told after this node's own cache is, so that
+/// whoever asks at once gets what is new.
+#[derive(Debug)]
+pub struct PromptNotices(broadcast::Sender<PromptNotice>);
+
+impl Default for PromptNotices {
+    fn default() -> Self {
+        Self(broadcast::channel(KEPT).0)
+    }
+}
+
+impl PromptNotices {
+    /// Every notice from now on. A reader that falls behind is told so, and knows as much as after a gap.
+    pub fn subscribe(&self) -> broadcast::Receiver<PromptNotice> {
+        self.0.subscribe()
+    }
+
+    fn tell(&self, notice: PromptNotice) {
+        // It fails when nobody listens.
+        let _ = self.0.send(notice);
+    }
+}
+
 /// A task that listens. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Listener(JoinHandle<()>);
@@ -43,6 +88,7 @@ impl Drop for Listener {
 /// Returns once it listens, or at once when the database is away (then it keeps trying).
 pub async fn listen(services: &Services) -> Listener {
     let (loading, activity) = (Arc::clone(&services.loading), Arc::clone(&services.activity));
+    let notices = Arc::clone(&services.notices);
     let store = services.management.store().clone();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
@@ -54,10 +100,11 @@ pub async fn listen(services: &Services) -> Listener {
                     // Whatever was cached before this moment may be outdated, and nobody would have said so.
                     loading.invalidate_all();
                     loading.database_is_back();
+                    notices.tell(PromptNotice::Gap);
                     tracing::info!("listening for promotions");
                     ready.take().map(|ready| ready.send(()));
                     pause = RETRY_FIRST;
-                    let gap = follow(&mut listener, &loading, &activity).await;
+                    let gap = follow(&mut listener, &loading, &activity, &notices).await;
                     // Until it listens again, this node would not hear of a promotion.
                     loading.invalidate_all();
                     tracing::warn!(error = &gap as &dyn std::error::Error, "stopped hearing of promotions");
@@ -85,11 +132,16 @@ async fn connect(store: &PromptStore) -> Result<PgListener, sqlx::Error> {
 }
 
 /// Hands on notifications until the connection is lost, and returns how.
-async fn follow(listener: &mut PgListener, loading: &PromptLoadingService, activity: &Activity) -> sqlx::Error {
+async fn follow(
+    listener: &mut PgListener,
+    loading: &PromptLoadingService,
+    activity: &Activity,
+    notices: &PromptNotices,
+) -> sqlx::Error {
     loop {
         match tokio::time::timeout(PROBE_AFTER, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => {
-                apply(&notification, loading).await;
+                notices.tell(apply(&notification, loading).await);
                 activity.wake();
             }
             Ok(Ok(None)) => return sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
@@ -104,20 +156,23 @@ async fn follow(listener: &mut PgListener, loading: &PromptLoadingService, activ
     }
 }
 
-async fn apply(notification: &PgNotification, loading: &PromptLoadingService) {
+async fn apply(notification: &PgNotification, loading: &PromptLoadingService) -> PromptNotice {
     match serde_json::from_str::<Notice>(notification.payload()) {
         Ok(Notice { agent_type, version: Some(version) }) => {
             loading.learn_of_promotion(&agent_type, version).await;
             tracing::debug!(agent_type = %agent_type, version = %version, "heard of a promotion");
+            PromptNotice::Promoted { agent_type, version }
         }
         Ok(Notice { agent_type, version: None }) => {
             loading.invalidate(&agent_type).await;
             tracing::debug!(agent_type = %agent_type, "heard of a cleared cache");
+            PromptNotice::Cleared { agent_type }
         }
         Err(error) => {
             // A newer node may say something this one does not know; to drop everything is always right.
             loading.invalidate_all();
             tracing::warn!(%error, payload = notification.payload(), "unknown notification");
+            PromptNotice::Gap
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod cache;
 pub(super) mod create;
+pub(super) mod events;
 pub(super) mod promote;
 pub(super) mod read;
 pub(super) mod wire;

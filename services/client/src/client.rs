@@ -1,0 +1,247 @@
+//! [`PromptClient`].
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+use versioning::{ActivePrompt, AgentType, LoadError, LoadErrorKind, LoadFuture, PromptLoader, PromptSource, Version};
+
+use crate::{
+    ClientSettings, InvalidSettings,
+    entry::{EntryState, Known, Said, Verdict},
+    file, follow,
+    registry::Registry,
+};
+
+/// The active prompts of a registry, from memory. It follows the registry until it is dropped.
+#[derive(Debug)]
+pub struct PromptClient {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the client and its tasks share.
+#[derive(Debug)]
+pub struct Shared {
+    pub settings: ClientSettings,
+    pub registry: Registry,
+    entries: RwLock<HashMap<AgentType, Arc<Entry>>>,
+    /// Told when something is to be written into the file.
+    changed: Notify,
+}
+
+/// One agent's prompt.
+#[derive(Debug)]
+struct Entry {
+    agent_type: AgentType,
+    state: Mutex<EntryState>,
+    /// The question that is under way; it ends when the sender is dropped.
+    flight: Mutex<Option<watch::Receiver<()>>>,
+}
+
+impl Entry {
+    /// Never held across a request.
+    fn state(&self) -> MutexGuard<'_, EntryState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PromptClient {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl PromptClient {
+    /// A client of a registry, with what the fallback file knows. The registry need not be there. To be called inside an
+    /// asynchronous runtime.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn new(settings: ClientSettings) -> Result<Self, InvalidSettings> {
+        let registry = Registry::new(&settings)?;
+        let known = settings.fallback_file.as_deref().map(file::read).unwrap_or_default();
+        let entries = known
+            .into_iter()
+            .map(|(agent_type, known)| {
+                let state = EntryState { known: Some(known), ..EntryState::default() };
+                (agent_type.clone(), Arc::new(Entry { agent_type, state: Mutex::new(state), flight: Mutex::default() }))
+            })
+            .collect();
+        let shared = Arc::new(Shared { settings, registry, entries: RwLock::new(entries), changed: Notify::new() });
+        let tasks = vec![tokio::spawn(follow::follow(shared.clone())), tokio::spawn(keep_file(shared.clone()))];
+        Ok(Self { shared, tasks })
+    }
+
+    /// The active prompt of an agent.
+    ///
+    /// # Errors
+    /// Nothing is active; or the registry cannot be asked and nothing is known, or only something that is older than
+    /// [`ClientSettings::max_staleness`].
+    pub async fn get_active_prompt(&self, agent_type: &AgentType) -> Result<ActivePrompt, LoadError> {
+        let entry = self.shared.entry(agent_type);
+        let settings = &self.shared.settings;
+        let verdict = entry.state().verdict(Instant::now(), settings.time_to_live, settings.max_staleness);
+        match verdict {
+            Verdict::Serve(source) => return entry.serve(source),
+            Verdict::ServeAndAsk(source) => {
+                self.shared.ask(&entry);
+                return entry.serve(source);
+            }
+            Verdict::Ask => {}
+        }
+        let is_quiet = entry.state().quiet_until.is_some_and(|until| Instant::now() < until);
+        if !is_quiet {
+            let mut flight = self.shared.ask(&entry);
+            // The sender is dropped at the end of the question.
+            let _ = flight.changed().await;
+        }
+        entry.answer(settings.max_staleness)
+    }
+}
+
+impl PromptLoader for PromptClient {
+    fn load<'a>(&'a self, agent_type: &'a AgentType) -> LoadFuture<'a> {
+        Box::pin(self.get_active_prompt(agent_type))
+    }
+}
+
+impl Entry {
+    fn serve(&self, source: PromptSource) -> Result<ActivePrompt, LoadError> {
+        let state = self.state();
+        match &state.known {
+            Some(known) => Ok(known.prompt(&self.agent_type, source, Instant::now())),
+            None => Err(LoadError::new(LoadErrorKind::Fault, "The prompt was forgotten. Ask again.")),
+        }
+    }
+
+    /// What is answered once the registry was asked.
+    fn answer(&self, max_staleness: Duration) -> Result<ActivePrompt, LoadError> {
+        let state = self.state();
+        let now = Instant::now();
+        let Some(known) = &state.known else {
+            return Err(match &state.failure {
+                Some(Said::Nothing { message }) => LoadError::new(LoadErrorKind::NothingActive, message.clone()),
+                Some(Said::Fault { message }) => LoadError::new(LoadErrorKind::Fault, message.clone()),
+                Some(Said::Unavailable { message }) => LoadError::new(LoadErrorKind::Unavailable, message.clone()),
+                _ => LoadError::new(LoadErrorKind::Unavailable, "The registry gave no answer. Try again in a moment."),
+            });
+        };
+        let source = if state.failure.is_none() && state.sure.is_some() {
+            PromptSource::Fresh
+        } else if known.is_from_file {
+            PromptSource::File
+        } else {
+            PromptSource::Stale
+        };
+        let age = known.age(now);
+        if age > max_staleness {
+            let message = format!(
+                "The registry could not be asked about {} for {} s, which is longer than the {} s that are allowed. Version \
+                 {} was live when it last answered.",
+                self.agent_type,
+                age.as_secs(),
+                max_staleness.as_secs(),
+                known.version
+            );
+            let last_known = Some(Box::new(known.prompt(&self.agent_type, source, now)));
+            return Err(LoadError { kind: LoadErrorKind::TooStale, message, last_known });
+        }
+        Ok(known.prompt(&self.agent_type, source, now))
+    }
+}
+
+impl Shared {
+    fn entry(&self, agent_type: &AgentType) -> Arc<Entry> {
+        if let Some(entry) = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(agent_type) {
+            return entry.clone();
+        }
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let new =
+            || Arc::new(Entry { agent_type: agent_type.clone(), state: Mutex::default(), flight: Mutex::default() });
+        entries.entry(agent_type.clone()).or_insert_with(new).clone()
+    }
+
+    /// Asks the registry, unless that is under way: then its end is waited for.
+    fn ask(self: &Arc<Self>, entry: &Arc<Entry>) -> watch::Receiver<()> {
+        let mut flight = entry.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(under_way) = flight.as_ref().filter(|flight| flight.has_changed().is_ok()) {
+            return under_way.clone();
+        }
+        let (landed, receiver) = watch::channel(());
+        *flight = Some(receiver.clone());
+        let (shared, entry) = (self.clone(), entry.clone());
+        tokio::spawn(async move {
+            shared.question(&entry).await;
+            drop(landed);
+        });
+        receiver
+    }
+
+    /// Asks until the answer is of the generation in which it arrives; a prompt that is promoted faster than it can be read is
+    /// caught up with by the next question.
+    async fn question(&self, entry: &Entry) {
+        for _ in 0..8 {
+            let (generation, etag) = {
+                let state = entry.state();
+                (state.generation, state.known.as_ref().and_then(|known| known.etag.clone()))
+            };
+            let said = self.registry.ask(&entry.agent_type, etag.as_deref()).await;
+            let is_answer = matches!(said, Said::Active { .. } | Said::Unchanged);
+            let (has_changed, is_sure) = {
+                let mut state = entry.state();
+                let quiet = jittered(self.settings.retry_after_failure);
+                let has_changed = state.take(said, generation, Instant::now(), quiet);
+                (has_changed, state.is_sure())
+            };
+            if has_changed {
+                self.changed.notify_one();
+            }
+            if is_sure || !is_answer {
+                return;
+            }
+        }
+    }
+
+    /// An event of the registry's: this is live, or is to be read anew.
+    pub fn hear(self: &Arc<Self>, agent_type: &AgentType, version: Option<Version>) {
+        let entry = self.entries.read().unwrap_or_else(PoisonError::into_inner).get(agent_type).cloned();
+        // Nobody has asked for the others.
+        let Some(entry) = entry else { return };
+        let is_news = entry.state().hear(version, Instant::now());
+        if is_news {
+            self.ask(&entry);
+        }
+    }
+
+    fn all_known(&self) -> Vec<(AgentType, Known)> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.values().filter_map(|entry| Some((entry.agent_type.clone(), entry.state().known.clone()?))).collect()
+    }
+}
+
+/// So that clients that failed together do not come back together: from half to one and a half times as long.
+pub fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..1.5))
+}
+
+/// Writes the fallback file after each change.
+async fn keep_file(shared: Arc<Shared>) {
+    let Some(path) = shared.settings.fallback_file.clone() else { return };
+    loop {
+        shared.changed.notified().await;
+        let (path, known) = (path.clone(), shared.all_known());
+        let written = tokio::task::spawn_blocking(move || file::write(&path, &known)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "the fallback file cannot be written");
+        }
+    }
+}
