@@ -25,10 +25,9 @@ use versioning::{
 #[expect(dead_code, reason = "each benchmark uses what it needs of it")]
 mod support;
 
-use support::{Connection, Goal, body_of, find, median, report, serve};
+use support::{Connection, Goal, body_of, find, load, median, report, serve};
 
 const ROUNDS: usize = 7;
-const CONNECTIONS: usize = 32;
 const ACTIVE: &str = "/api/v1/prompts/bench_reader/active";
 
 fn main() -> ExitCode {
@@ -311,34 +310,4 @@ async fn live(services: &Services, name: &str, text: &str) {
 async fn crowd(size: usize, work: impl AsyncFn(usize) -> u32) -> u32 {
     let all = (0..size).map(|number| work(number));
     futures_util::future::join_all(all).await.into_iter().sum()
-}
-
-/// Requests a path over and over on 32 connections: requests a second, and the 99th percentile of a request's seconds.
-async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
-    let begin = Instant::now();
-    let clients: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let (address, path) = (address.to_owned(), path.to_owned());
-            tokio::spawn(async move {
-                let mut connection = Connection::open(&address).await;
-                let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
-                let mut times = Vec::with_capacity(1 << 16);
-                while begin.elapsed() < duration {
-                    let sent = Instant::now();
-                    connection.exchange(request.as_bytes()).await;
-                    times.push(sent.elapsed().as_secs_f64());
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
-    }
-    let elapsed = begin.elapsed().as_secs_f64();
-    times.sort_by(f64::total_cmp);
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
-    let per_second = times.len() as f64 / elapsed;
-    (per_second, times[times.len() * 99 / 100])
 }

@@ -18,6 +18,7 @@ pub mod pages;
 pub mod postgres;
 pub mod seeds;
 pub mod serve;
+pub mod standing;
 pub mod state;
 pub mod telemetry;
 

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use versioning::Services;
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, standing::Standing};
 
 /// What every request handler can reach. One pointer: it is cloned several times for each request.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Parts {
     pub request_timeout: Duration,
     /// Set when the server has been told to stop: from then on it is not ready for new work.
     pub draining: Arc<AtomicBool>,
+    /// What is live, for streams that begin.
+    pub standing: Standing,
     /// Told when the server is told to stop: streams end then.
     pub stopping: Arc<Notify>,
 }
@@ -106,6 +108,7 @@ impl AppState {
             request_timeout,
             draining: Arc::default(),
             stopping: Arc::default(),
+            standing: Standing::default(),
         }))
     }
 

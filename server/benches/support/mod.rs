@@ -1,5 +1,7 @@
 //! What the benchmarks share: a server on a port, a connection that costs little, and how a figure is told.
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use bytes::Bytes;
 use tokio::{
@@ -106,4 +108,37 @@ pub fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
 pub fn body_of(answer: &[u8]) -> Bytes {
     let head = find(answer, b"\r\n\r\n").unwrap();
     Bytes::copy_from_slice(&answer[head + 4..])
+}
+
+/// Connections that make a load.
+const CONNECTIONS: usize = 32;
+
+/// Requests a path over and over on 32 connections: requests a second, and the 99th percentile of a request's seconds.
+pub async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
+    let begin = Instant::now();
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (address, path) = (address.to_owned(), path.to_owned());
+            tokio::spawn(async move {
+                let mut connection = Connection::open(&address).await;
+                let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
+                let mut times = Vec::with_capacity(1 << 16);
+                while begin.elapsed() < duration {
+                    let sent = Instant::now();
+                    connection.exchange(request.as_bytes()).await;
+                    times.push(sent.elapsed().as_secs_f64());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for client in clients {
+        times.extend(client.await.unwrap());
+    }
+    let elapsed = begin.elapsed().as_secs_f64();
+    times.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
+    let per_second = times.len() as f64 / elapsed;
+    (per_second, times[times.len() * 99 / 100])
 }

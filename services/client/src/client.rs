@@ -19,6 +19,9 @@ use crate::{
     registry::Registry,
 };
 
+/// How often it is written into the fallback file that nothing has changed.
+const CONFIRMATIONS: Duration = Duration::from_secs(60);
+
 /// The active prompts of a registry, from memory. It follows the registry until it is dropped.
 #[derive(Debug)]
 pub struct PromptClient {
@@ -98,11 +101,18 @@ impl PromptClient {
             }
             Verdict::Ask => {}
         }
-        let is_quiet = entry.state().quiet_until.is_some_and(|until| Instant::now() < until);
+        let (is_quiet, is_failing) = {
+            let state = entry.state();
+            let is_quiet = state.quiet_until.is_some_and(|until| Instant::now() < until);
+            (is_quiet, state.known.is_some() && state.failure.is_some())
+        };
         if !is_quiet {
             let mut flight = self.shared.ask(&entry);
-            // The sender is dropped at the end of the question.
-            let _ = flight.changed().await;
+            // Who can be told something at once does not wait for a registry that failed the last time.
+            if !is_failing {
+                // The sender is dropped at the end of the question.
+                let _ = flight.changed().await;
+            }
         }
         entry.answer(settings.max_staleness)
     }
@@ -222,6 +232,14 @@ impl Shared {
         }
     }
 
+    /// Whether anything was confirmed since the file was written.
+    fn take_unwritten(&self) -> bool {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        // All of them, not only up to the first.
+        let unwritten = entries.values().filter(|entry| std::mem::take(&mut entry.state().is_unwritten));
+        unwritten.count() > 0
+    }
+
     fn all_known(&self) -> Vec<(AgentType, Known)> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.values().filter_map(|entry| Some((entry.agent_type.clone(), entry.state().known.clone()?))).collect()
@@ -233,11 +251,15 @@ pub fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..1.5))
 }
 
-/// Writes the fallback file after each change.
+/// Writes the fallback file after each change at once, and else now and then: how old a prompt is counts after a start as well.
 async fn keep_file(shared: Arc<Shared>) {
     let Some(path) = shared.settings.fallback_file.clone() else { return };
     loop {
-        shared.changed.notified().await;
+        // It is as well when the time is over.
+        let _ = tokio::time::timeout(CONFIRMATIONS, shared.changed.notified()).await;
+        if !shared.take_unwritten() {
+            continue;
+        }
         let (path, known) = (path.clone(), shared.all_known());
         let written = tokio::task::spawn_blocking(move || file::write(&path, &known)).await;
         if let Ok(Err(error)) = written {

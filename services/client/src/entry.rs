@@ -67,8 +67,10 @@ pub struct EntryState {
     pub heard: Option<Version>,
     /// Until when the registry is left alone.
     pub quiet_until: Option<Instant>,
-    /// Why nothing is known.
+    /// What went wrong the last time that the registry was asked.
     pub failure: Option<Said>,
+    /// Something was confirmed that the file does not know of yet.
+    pub is_unwritten: bool,
 }
 
 /// What a caller gets.
@@ -97,7 +99,8 @@ impl EntryState {
         if self.is_sure() && age < time_to_live {
             return Verdict::Serve(PromptSource::Cache);
         }
-        if age > max_staleness || (known.is_from_file && !is_quiet) {
+        // A file is believed once the registry could not be asked; from then on nobody waits again.
+        if age > max_staleness || (known.is_from_file && self.failure.is_none()) {
             return Verdict::Ask;
         }
         let source = if known.is_from_file { PromptSource::File } else { PromptSource::Stale };
@@ -118,6 +121,7 @@ impl EntryState {
             Some(known) if known.version == version && !known.is_from_file => {
                 known.confirmed = now;
                 known.age_before = Duration::ZERO;
+                self.is_unwritten = true;
                 false
             }
             _ => {
@@ -140,10 +144,16 @@ impl EntryState {
                     return false;
                 }
                 let is_new = self.known.as_ref().is_none_or(|old| old.version != known.version);
+                let mut known = known;
                 if is_stale {
+                    // The registry's own database is away: it confirms nothing, so the age goes on.
                     self.quiet_until = Some(now + quiet);
+                    if let Some(old) = self.known.as_ref().filter(|old| old.version == known.version) {
+                        (known.confirmed, known.age_before) = (old.confirmed, old.age_before);
+                    }
                 } else {
                     self.sure = Some(asked_in);
+                    self.is_unwritten = true;
                 }
                 self.known = Some(known);
                 is_new
@@ -156,6 +166,7 @@ impl EntryState {
                     known.age_before = Duration::ZERO;
                     known.is_from_file = false;
                     self.sure = Some(asked_in);
+                    self.is_unwritten = true;
                 }
                 false
             }
@@ -223,6 +234,17 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_without_its_database_confirms_nothing() {
+        let now = Instant::now();
+        let mut state = EntryState::default();
+        state.take(active("1.0.0", now), 0, now, QUIET);
+        let later = now + MAX;
+        state.take(Said::Active { known: known("1.0.0", later), is_stale: true }, 0, later, QUIET);
+        assert_eq!(state.known.as_ref().unwrap().age(later), MAX);
+        assert_eq!(state.verdict(later + QUIET, TTL, MAX), Verdict::Ask);
+    }
+
+    #[test]
     fn nothing_goes_back() {
         let now = Instant::now();
         let mut state = EntryState::default();
@@ -256,6 +278,11 @@ mod tests {
         assert_eq!(state.verdict(now, TTL, MAX), Verdict::Ask);
         state.take(away(), 0, now, QUIET);
         assert_eq!(state.verdict(now, TTL, MAX), Verdict::Serve(PromptSource::File));
+        assert_eq!(
+            state.verdict(now + QUIET, TTL, MAX),
+            Verdict::ServeAndAsk(PromptSource::File),
+            "nobody waits twice"
+        );
         assert!(state.hear("1.0.0".parse().ok(), now), "the registry is back");
         state.take(active("1.0.0", now), 0, now, QUIET);
         assert_eq!(state.verdict(now, TTL, MAX), Verdict::Serve(PromptSource::Cache));

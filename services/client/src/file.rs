@@ -86,9 +86,9 @@ pub fn write(path: &Path, prompts: &[(AgentType, Known)]) -> std::io::Result<()>
         .collect();
     stored.sort_by(|one, other| one.agent_type.cmp(&other.agent_type));
     let text = serde_json::to_vec_pretty(&Contents { prompts: stored })?;
-    // Beside it, so that it can take its place in one step.
+    // Beside it, so that it can take its place in one step. Several clients may have the same file.
     let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
+    beside.push(format!(".{}-{:x}", std::process::id(), rand::random::<u64>()));
     let mut file = std::fs::File::create(&beside)?;
     file.write_all(&text)?;
     file.sync_all()?;

@@ -106,9 +106,7 @@ impl Reader {
         let services = &self.state.services;
         let mut found = Vec::new();
         if self.named.is_empty() {
-            for agent in services.management.overview().await? {
-                found.push((agent.agent_type, agent.active.map(|active| active.version)));
-            }
+            found.extend(self.state.standing.read(&services.management).await?.iter().cloned());
         } else {
             for agent_type in &self.named {
                 let version = match services.loading.get_active_prompt(agent_type).await {
