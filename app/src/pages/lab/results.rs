@@ -107,7 +107,7 @@ fn answer(run: &Run, side: &'static str, answer: Option<AnswerRecord>, html: Str
     let version = if side == "a" { run.version_a } else { run.version_b };
     let head = view! {
         <p class="answer-head">
-            <span class=format!("side-name side-{side}")>{side.to_uppercase()}</span>
+            <span class=format!("ab-name side-{side}")>{side.to_uppercase()}</span>
             " "
             <span class="version">{version.to_string()}</span>
         </p>

@@ -80,7 +80,7 @@ fn whole(report: Report, found: Option<Results>, filter: ResultFilter, active: O
         (is_over && run.done > 0).then(|| view! { <a class="button" href=format!("{here}/review")>"Blind review"</a> });
     let version = |side: &'static str, version: &str| {
         view! {
-            <span class=format!("side-name side-{side}")>{side.to_uppercase()}</span>
+            <span class=format!("ab-name side-{side}")>{side.to_uppercase()}</span>
             " "
             <a class="version" href=format!("/agents/{agent}/versions/{version}")>{version.to_owned()}</a>
         }

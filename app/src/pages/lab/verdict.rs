@@ -116,11 +116,11 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
     view! {
         <tr>
             <th scope="row">{kind.label()} <br /> <span class="faint small">{role}</span></th>
-            <td class="number">{summary(kind, metric.a.as_ref())}</td>
-            <td class="number">{summary(kind, metric.b.as_ref())}</td>
-            <td>{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {interval} {margin} {floor}</td>
-            <td class="number">{p_value}</td>
-            <td class="number">{evidence.cases.to_string()} {left_out}</td>
+            <td class="number" data-label="A">{summary(kind, metric.a.as_ref())}</td>
+            <td class="number" data-label="B">{summary(kind, metric.b.as_ref())}</td>
+            <td data-label="B − A, with interval">{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {interval} {margin} {floor}</td>
+            <td class="number" data-label="p">{p_value}</td>
+            <td class="number" data-label="Cases">{evidence.cases.to_string()} {left_out}</td>
             <td inner_html=drawn></td>
         </tr>
     }
