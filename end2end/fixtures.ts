@@ -21,11 +21,14 @@ type Fixtures = {
   otherPage: Page;
 };
 
+/** Chromium's remark that a script was fetched long before it ran: it tells how busy the machine is, not what the page does. */
+const TOO_EARLY = /was preloaded using link preload but not used/;
+
 /** Writes down what the console of a page says, and what does not arrive. */
 function listen(page: Page): string[] {
   const said: string[] = [];
   page.on("console", (message) => {
-    if (["warning", "error"].includes(message.type())) said.push(`${message.type()}: ${message.text()}`);
+    if (["warning", "error"].includes(message.type()) && !TOO_EARLY.test(message.text())) said.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => said.push(`exception: ${error.message}`));
   page.on("requestfailed", (request) => {

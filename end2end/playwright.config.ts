@@ -9,7 +9,7 @@ export default defineConfig({
   // A journey audits each page that it comes through, in both themes, and on a busy machine an audit takes seconds.
   timeout: 120_000,
   workers: 2,
-  reporter: "list",
+  reporter: [["list"], ["./reporter.ts"]],
   use: {
     baseURL: process.env.VERBATIM_URL ?? "http://127.0.0.1:3000",
     viewport: { width: 1440, height: 900 },

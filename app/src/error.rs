@@ -42,6 +42,32 @@ impl FromServerFnError for AppError {
 }
 
 #[cfg(feature = "ssr")]
+impl AppError {
+    /// What was asked for is refused. The page says why; the status is for whoever watches the server.
+    pub(crate) fn refused(code: &str, message: impl Into<String>) -> Self {
+        answer_with(422);
+        Self { code: code.into(), message: message.into(), request_id: None }
+    }
+
+    /// The context of a page is not the one that the server makes.
+    pub(crate) fn not_ready() -> Self {
+        answer_with(503);
+        let message = "The server is not ready yet. Try again in a moment.";
+        Self { code: "internal".into(), message: message.into(), request_id: None }
+    }
+}
+
+/// Sets the status of the answer, where there is one.
+#[cfg(feature = "ssr")]
+fn answer_with(status: u16) {
+    if let Some(response) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = status.try_into()
+    {
+        response.set_status(status);
+    }
+}
+
+#[cfg(feature = "ssr")]
 impl From<versioning::InvalidInput> for AppError {
     fn from(invalid: versioning::InvalidInput) -> Self {
         versioning::VersioningError::from(invalid).into()
@@ -56,12 +82,7 @@ impl From<versioning::VersioningError> for AppError {
         use leptos::prelude::use_context;
         use versioning::VersioningError;
 
-        // The page still says what happened; the status is for whoever watches the server.
-        if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-            && let Ok(status) = status_of(error.kind()).try_into()
-        {
-            response.set_status(status);
-        }
+        answer_with(status_of(error.kind()));
         let request_id = use_context::<RequestId>().map(|RequestId(id)| id);
         if let Some(cause) = error.source() {
             tracing::error!(request_id, code = error.code(), cause, "a page could not be served");
@@ -88,11 +109,7 @@ impl From<lab::LabError> for AppError {
         match error {
             lab::LabError::Versioning(error) => error.into(),
             error => {
-                if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-                    && let Ok(status) = status_of(error.kind()).try_into()
-                {
-                    response.set_status(status);
-                }
+                answer_with(status_of(error.kind()));
                 let request_id = use_context::<RequestId>().map(|RequestId(id)| id);
                 Self { code: error.code().into(), message: error.to_string(), request_id }
             }

@@ -2,9 +2,14 @@
 import { expect, test } from "../fixtures.js";
 import { EditorPage } from "../pages/editor.js";
 
+// The browser reports each refusal that a test provokes.
+test.use({ expectedInConsole: [/status of 422/] });
+
 test("a text is tried beside the live version, and nothing is saved", async ({ page, registry, auditThemes }) => {
   const agent = await registry.agent("answer: The live one.\n");
   const editor = new EditorPage(page);
+  // Monaco has alerts of its own.
+  const alert = page.locator('.notice[role="alert"]');
   await editor.open(agent);
   await editor.replace("answer: The new one for {{reader}}.\n");
   await editor.tab("Try it").click();
@@ -12,7 +17,7 @@ test("a text is tried beside the live version, and nothing is saved", async ({ p
   await page.getByLabel("Model", { exact: true }).fill("compatible::test-model");
   await page.getByLabel("What a user says").fill("Hello.");
   await page.getByRole("button", { name: "Ask", exact: true }).click();
-  await expect(page.getByRole("alert")).toContainText("{{reader}}");
+  await expect(alert).toContainText("{{reader}}");
   await page.getByLabel("reader").fill("Ada");
   await page.getByRole("button", { name: "Ask", exact: true }).click();
   await expect(page.getByRole("region", { name: "As it is written" })).toHaveText("The new one for Ada.");
@@ -20,7 +25,7 @@ test("a text is tried beside the live version, and nothing is saved", async ({ p
   await auditThemes();
   await page.getByLabel("Model", { exact: true }).fill("nothing");
   await page.getByLabel("Model", { exact: true }).press("Enter");
-  await expect(page.getByRole("alert")).toContainText("nothing");
+  await expect(alert).toContainText("nothing");
   await editor.tab("Write").click();
   await expect.poll(() => editor.lines()).toEqual(["answer: The new one for {{reader}}.", ""]);
   expect(await registry.active(agent)).toEqual({ version: "1.0.0", text: "answer: The live one.\n" });

@@ -347,12 +347,8 @@ pub async fn draft_preview(text: String, values: BTreeMap<String, String>) -> Re
     // A value of nothing is no value: the form has a field for each variable.
     let values = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     if template::filled_length(&text, &values) > MAX_PREVIEW {
-        return Err(AppError {
-            code: "preview_too_long".into(),
-            message: "With these values the prompt is longer than 4 MiB, which is not previewed. Shorten a value."
-                .into(),
-            request_id: None,
-        });
+        let message = "With these values the prompt is longer than 4 MiB, which is not previewed. Shorten a value.";
+        return Err(AppError::refused("preview_too_long", message));
     }
     let filled = template::fill(&text, &values);
     Ok(PreviewPanel {

@@ -53,20 +53,12 @@ pub(crate) fn remembered_author() -> String {
 
 #[cfg(feature = "ssr")]
 pub(crate) fn services() -> Result<versioning::Services, crate::AppError> {
-    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
-        code: "internal".into(),
-        message: "The server is not ready yet. Try again in a moment.".into(),
-        request_id: None,
-    })
+    leptos::prelude::use_context().ok_or_else(crate::AppError::not_ready)
 }
 
 #[cfg(feature = "ssr")]
 pub(crate) fn lab() -> Result<lab::Lab, crate::AppError> {
-    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
-        code: "internal".into(),
-        message: "The server is not ready yet. Try again in a moment.".into(),
-        request_id: None,
-    })
+    leptos::prelude::use_context().ok_or_else(crate::AppError::not_ready)
 }
 
 /// A text that was given: not blank.
@@ -82,9 +74,5 @@ pub type AgentContext = (agents::AgentRuntime, Option<agents::ModelName>);
 
 #[cfg(feature = "ssr")]
 pub(crate) fn agent_runtime() -> Result<AgentContext, crate::AppError> {
-    leptos::prelude::use_context().ok_or_else(|| crate::AppError {
-        code: "internal".into(),
-        message: "The server is not ready yet. Try again in a moment.".into(),
-        request_id: None,
-    })
+    leptos::prelude::use_context().ok_or_else(crate::AppError::not_ready)
 }

@@ -72,9 +72,10 @@ pub async fn try_prompt(
     use agents::{Question, UsedPrompt};
 
     let (agents, _) = agent_runtime()?;
-    let refused = |code: &str, message: String| AppError { code: code.into(), message, request_id: None };
-    let model =
-        model.trim().parse().map_err(|error: agents::InvalidModelName| refused("invalid_model", error.message))?;
+    let model = model
+        .trim()
+        .parse()
+        .map_err(|error: agents::InvalidModelName| AppError::refused("invalid_model", error.message))?;
     // A value of nothing is no value: the form has a field for each variable.
     let variables: BTreeMap<String, String> = values.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let question = Question { input, variables, model, settings: agents::ModelSettings::default() };
