@@ -8,18 +8,20 @@ mod texts;
 use app::{App, shell};
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderName, HeaderValue, Uri, header};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use leptos::{
     config::LeptosOptions,
     nonce::use_nonce,
     prelude::{provide_context, use_context},
 };
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use tower::ServiceExt;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use crate::{
@@ -131,10 +133,34 @@ async fn fallback(State(state): State<AppState>, uri: Uri, request: Request) -> 
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         return Redirect::permanent(&format!("{path}{query}")).into_response();
     }
+    let mut wanted = Request::new(Body::empty());
+    wanted.method_mut().clone_from(request.method());
+    wanted.uri_mut().clone_from(&uri);
+    wanted.headers_mut().clone_from(request.headers());
+    if let Some(file) = file(&state, wanted).await {
+        return file;
+    }
     let context = state.clone();
     let handler = leptos_axum::file_and_error_handler_with_context::<LeptosOptions, _>(
         move || provide_page_context(&context),
         shell,
     );
     handler(uri, State(state.leptos_options.clone()), request).await.into_response()
+}
+
+/// The file of the site that is asked for, if there is one. Not left to the handler of leptos_axum (0.8.10): that one answers
+/// a file inside of whatever page the thread is at, with the status and the headers of that page.
+async fn file(state: &AppState, wanted: Request) -> Option<Response> {
+    let files = ServeDir::new(&*state.leptos_options.site_root)
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip();
+    let mut response = files.oneshot(wanted).await.ok()?.map(Body::new);
+    if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR) {
+        return None;
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
 }

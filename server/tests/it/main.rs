@@ -9,6 +9,7 @@ mod api_prompts;
 mod client;
 mod lab_process;
 mod openapi;
+mod page_files;
 mod page_forms;
 mod page_live;
 mod private_postgres;

@@ -51,7 +51,8 @@ impl Client {
 
     fn over(pool: &PgPool, request_timeout: Duration, lab: impl FnOnce(&Services) -> lab::Lab) -> Self {
         let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
-        let options = LeptosOptions::builder().output_name("verbatim").site_root("target/no-site").build();
+        let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../public");
+        let options = LeptosOptions::builder().output_name("verbatim").site_root(files).build();
         let lab = lab(&services);
         let state = AppState::new(services, lab.clone(), pool.clone(), options, request_timeout);
         let draining = state.draining.clone();
