@@ -78,7 +78,7 @@ bench: build ## Measure, and print each figure with its limit
 	exit $$failed
 
 sqlx: ## Renew the committed query metadata after a change of SQL
-	@cargo build --quiet -p server
+	@cargo build --quiet -p server 2>/dev/null || test -x $(verbatim) || { echo "build the server once before you change its queries" >&2; exit 1; }
 	@$(with_database) scripts/sqlx-metadata
 
 fmt: ## Format the code

@@ -125,6 +125,9 @@ pub struct ServeSettings {
     /// Seconds that a call of an agent may take.
     #[arg(long, env = "VERBATIM_AGENT_TIMEOUT", default_value = "120", value_parser = seconds, global = true)]
     pub agent_timeout: Duration,
+    /// Days that single calls of agents are kept, by whole months. What they add up to by the day is kept for good.
+    #[arg(long, env = "VERBATIM_CALL_RETENTION_DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(8..=3650), global = true)]
+    pub call_retention_days: u16,
     /// Seconds that calls of the lab are kept for a node that is not heard of: then another node makes them.
     #[arg(long, env = "VERBATIM_LAB_LEASE", default_value = "15", value_parser = seconds, global = true)]
     pub lab_lease: Duration,

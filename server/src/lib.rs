@@ -16,6 +16,7 @@ pub mod observe;
 pub mod origin;
 pub mod pages;
 pub mod postgres;
+pub mod retention;
 pub mod seeds;
 pub mod serve;
 pub mod standing;

@@ -1,6 +1,6 @@
 //! From settings to a running server, and down again without losing a request.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use agents::{AgentLimits, Models, Prices};
 use anyhow::{Context, bail};
@@ -18,6 +18,7 @@ use crate::{
     config::{CommonSettings, ServeSettings},
     database::Database,
     origin::{self, Hosts},
+    retention::Retention,
     router, seeds,
     state::{AgentSettings, AppState},
 };
@@ -51,6 +52,8 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
         tracing::info!("the registry was empty; the ten agents are in place");
     }
     let _listening = listen(&services).await;
+    let keep = Duration::from_secs(u64::from(settings.call_retention_days) * 86_400);
+    let _retention = Retention::spawn(services.performance.clone(), keep);
 
     let options = leptos_options(settings.addr, &settings.site_root)?;
     let prices = match &settings.prices {

@@ -77,21 +77,33 @@ fn refused_json(path: &str, error: &serde_json::Error) -> ApiError {
             format!("The body is not JSON in UTF-8: {said}."),
         );
     }
+    let names_a_field =
+        ["missing field", "unknown field", "duplicate field"].iter().any(|start| said.starts_with(start));
+    if path == "." && !names_a_field {
+        return invalid_body(NOT_AN_OBJECT);
+    }
+    let (reason, field) = reason_and_field(path, &said);
+    invalid_body(&reason).in_field(field)
+}
+
+/// What serde says of data that has not the form that is asked for, without its names of types.
+pub(super) fn reason(path: &str, said: &str) -> String {
+    reason_and_field(path, said).0
+}
+
+fn reason_and_field(path: &str, said: &str) -> (String, String) {
     // What serde says names types of ours; only the name of the field is taken from it.
     let named = said.split('`').nth(1).map(shortened).unwrap_or_default();
-    let (reason, field) = if said.starts_with("missing field") {
+    if said.starts_with("missing field") {
         (format!("the field {named} is missing"), named)
     } else if said.starts_with("unknown field") {
         (format!("there is no field {named}"), named)
     } else if said.starts_with("duplicate field") {
         (format!("the field {named} is given twice"), named)
-    } else if path == "." {
-        return invalid_body(NOT_AN_OBJECT);
     } else {
         let field = shortened(path);
         (format!("the field {field} is not of the type that is asked for"), field)
-    };
-    invalid_body(&reason).in_field(field)
+    }
 }
 
 const NOT_AN_OBJECT: &str = "it must be an object, as {\"agent_type\": …}";

@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{observe, state::AppState};
 
 pub mod agents;
+pub mod calls;
 pub mod conditional;
 mod extract;
 pub mod lab;
@@ -51,6 +52,7 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(prompts::cache::clear_cache))
             .routes(routes!(prompts::cache::cache_stats))
             .routes(routes!(agents::respond))
+            .routes(routes!(calls::record_calls))
             .routes(routes!(lab::sets::list_models))
             .routes(routes!(lab::sets::list_sets, lab::sets::create_set))
             .routes(routes!(lab::sets::get_set, lab::sets::rename_set, lab::sets::delete_set))

@@ -3,6 +3,7 @@
 
 mod api_agents;
 mod api_bad_input;
+mod api_calls;
 mod api_lab;
 mod api_lab_bad_input;
 mod api_prompts;

@@ -259,7 +259,8 @@ async fn line_ends_alone_are_no_change(pool: PgPool) {
         client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
         let path = format!("/agents/{agent}/edit");
         let notice = "Not all lines of 1.0.0 end in the same way";
-        assert_eq!(text_of(&client, &path).await.contains(notice), agent != "dos", "{agent}");
+        let page = text_of(&client, &path).await;
+        assert_eq!(page.contains(notice), agent != "dos", "{agent}: {page}");
         let asked = serde_json::json!({ "agent_type": agent, "base": "1.0.0", "text": "a\nb\n" });
         let answer = client.post("/api/pages/changes", asked).await.expect(StatusCode::OK).json();
         assert_eq!((&answer["added"], &answer["removed"]), (&0.into(), &0.into()), "{agent}");

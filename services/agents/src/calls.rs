@@ -58,12 +58,12 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// A stable name, for programs and for the database.
-    pub fn as_str(self) -> &'static str {
+    /// Why there was no answer, as a stable name; none when there was one.
+    pub fn error_kind(self) -> Option<&'static str> {
         match self {
-            Self::Answered => "answered",
-            Self::Failed(_) => "failed",
-            Self::Cancelled => "cancelled",
+            Self::Answered => None,
+            Self::Failed(kind) => Some(kind.as_str()),
+            Self::Cancelled => Some("cancelled"),
         }
     }
 }

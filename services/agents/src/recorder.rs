@@ -156,14 +156,16 @@ async fn write(mut waiting: mpsc::Receiver<CallRecord>, performance: Performance
 
 impl From<CallRecord> for RecordedCall {
     fn from(call: CallRecord) -> Self {
-        let is_answered = call.outcome == CallOutcome::Answered;
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
         Self {
             agent_type: call.agent_type,
             version: call.version,
             source: CallSource::AgentCall,
             model: call.model,
             at: call.at,
-            latency_ms: is_answered.then_some(call.latency.as_secs_f64() * 1e3),
+            latency_ms: Some(milliseconds(call.latency)),
+            first_token_ms: call.time_to_first_token.map(milliseconds),
+            error_kind: call.outcome.error_kind().map(Into::into),
             input_tokens: call.input_tokens.unwrap_or(0).into(),
             output_tokens: call.output_tokens.unwrap_or(0).into(),
             cost_usd: call.cost_usd.unwrap_or(0.0),

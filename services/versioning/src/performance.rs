@@ -3,12 +3,17 @@
 //! Agents and the lab record calls in batches; they are added up per version, source and model at once, so that reading the
 //! figures of a version costs the same after ten calls and after ten million.
 
-use chrono::{DateTime, Utc};
+use std::{collections::BTreeSet, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{AgentType, PromptStore, Version, VersioningError};
 
 /// The number of latency buckets; the migrations have the same.
 pub(crate) const BUCKETS: usize = 64;
+
+/// How long figures by the hour are kept: as long as plots are drawn by the hour, and a while.
+const HOURS_KEPT: TimeDelta = TimeDelta::days(32);
 
 /// Where a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +52,12 @@ pub struct RecordedCall {
     pub model: String,
     /// When it ended.
     pub at: DateTime<Utc>,
-    /// Milliseconds to the whole answer; none when there was no answer.
+    /// Milliseconds to the whole answer; of a failed call to its failure, if that is known.
     pub latency_ms: Option<f64>,
+    /// Milliseconds to the first text of the answer, if that is known.
+    pub first_token_ms: Option<f64>,
+    /// Why there was no answer, as a name; none when there was one.
+    pub error_kind: Option<String>,
     /// Tokens sent.
     pub input_tokens: u64,
     /// Tokens answered.
@@ -138,8 +147,8 @@ impl PerformanceService {
         Self { store }
     }
 
-    /// Adds calls to the figures of their versions, all or nothing. A call whose version does not exist is left out; the
-    /// answer is how many were added.
+    /// Records calls and adds them to the figures of their versions, all or nothing. A call whose version does not exist is left
+    /// out; the answer is how many were recorded.
     ///
     /// # Errors
     /// The database is away.
@@ -147,7 +156,8 @@ impl PerformanceService {
         self.store.add_calls(calls).await
     }
 
-    /// The same in a transaction of the caller's, so that the calls count if and only if it is committed.
+    /// The same in a transaction of the caller's, so that the calls count if and only if it is committed. Calls of the lab are
+    /// only added up: the lab keeps them itself.
     ///
     /// # Errors
     /// The database is away.
@@ -156,6 +166,32 @@ impl PerformanceService {
         calls: &[RecordedCall],
     ) -> Result<u64, VersioningError> {
         PromptStore::add_calls_in(transaction, calls).await
+    }
+
+    /// Those of some versions that exist.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn existing(
+        &self,
+        versions: BTreeSet<(AgentType, Version)>,
+    ) -> Result<BTreeSet<(AgentType, Version)>, VersioningError> {
+        let known = self.store.existing_versions(&versions).await?;
+        Ok(versions
+            .into_iter()
+            .filter(|(agent_type, version)| known.contains(&(agent_type.to_string(), version.to_string())))
+            .collect())
+    }
+
+    /// Forgets single calls that are older than they are kept. What they added up to by the day stays. The answer is how
+    /// many months of calls went.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn forget(&self, keep: Duration) -> Result<u64, VersioningError> {
+        let now = Utc::now();
+        let before = chrono::Duration::from_std(keep).ok().and_then(|keep| now.checked_sub_signed(keep));
+        self.store.forget_calls(before.unwrap_or(DateTime::UNIX_EPOCH), now - HOURS_KEPT).await
     }
 
     /// The figures of a version, per source and model; none when no call was recorded yet.

@@ -427,7 +427,7 @@ async fn claim(
 async fn feed(transaction: &mut Transaction<'static, Postgres>, run: Uuid) -> Result<(), LabError> {
     let rows = sqlx::query!(
         r#"select r.agent_type, r.version_a, r.version_b, r.plan ->> 'model' as "model!", c.side as "side!", c.status,
-                c.latency_ms, c.input_tokens, c.output_tokens, c.cost_usd, c.finished_at as "finished_at!",
+                c.latency_ms, c.error_kind, c.first_token_ms, c.input_tokens, c.output_tokens, c.cost_usd, c.finished_at as "finished_at!",
                 r.plan ->> 'noise_version' as noise_version,
                 (
                     select avg(coalesce((opinion.result ->> 'score')::float8, (own.value ->> 'score')::float8))
@@ -457,6 +457,8 @@ async fn feed(transaction: &mut Transaction<'static, Postgres>, run: Uuid) -> Re
             model: row.model,
             at: row.finished_at,
             latency_ms: row.latency_ms,
+            first_token_ms: row.first_token_ms,
+            error_kind: row.error_kind,
             input_tokens: tokens(row.input_tokens),
             output_tokens: tokens(row.output_tokens),
             cost_usd: row.cost_usd.unwrap_or(0.0),

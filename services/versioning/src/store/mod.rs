@@ -7,6 +7,7 @@ use sqlx::{PgPool, migrate::Migrate};
 
 use crate::VersioningError;
 
+mod calls;
 mod history;
 mod insert;
 mod overview;

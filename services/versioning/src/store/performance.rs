@@ -12,21 +12,21 @@ use crate::{
 };
 
 /// What a batch adds to one row.
-struct Sum {
-    calls: i64,
-    errors: i64,
-    latency_ms_sum: f64,
-    latency_buckets: Vec<i64>,
+pub(super) struct Sum {
+    pub(super) calls: i64,
+    pub(super) errors: i64,
+    pub(super) latency_ms_sum: f64,
+    pub(super) latency_buckets: Vec<i64>,
     input_tokens: i64,
-    output_tokens: i64,
-    cost_usd: f64,
+    pub(super) output_tokens: i64,
+    pub(super) cost_usd: f64,
     scores: i64,
     score_sum: f64,
     last_call_at: DateTime<Utc>,
 }
 
 impl Sum {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             calls: 0,
             errors: 0,
@@ -41,18 +41,17 @@ impl Sum {
         }
     }
 
-    fn add(&mut self, call: &RecordedCall) {
-        let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    pub(super) fn add(&mut self, call: &RecordedCall) {
         self.calls += 1;
-        match call.latency_ms {
-            Some(latency) => {
+        match (call.latency_ms, &call.error_kind) {
+            (Some(latency), None) => {
                 self.latency_ms_sum += latency.max(0.0);
                 self.latency_buckets[bucket_of(latency)] += 1;
             }
-            None => self.errors += 1,
+            _ => self.errors += 1,
         }
-        self.input_tokens = self.input_tokens.saturating_add(tokens(call.input_tokens));
-        self.output_tokens = self.output_tokens.saturating_add(tokens(call.output_tokens));
+        self.input_tokens = self.input_tokens.saturating_add(stored_tokens(call.input_tokens));
+        self.output_tokens = self.output_tokens.saturating_add(stored_tokens(call.output_tokens));
         self.cost_usd += call.cost_usd.max(0.0);
         if let Some(score) = call.score {
             self.scores += 1;
@@ -60,6 +59,10 @@ impl Sum {
         }
         self.last_call_at = self.last_call_at.max(call.at);
     }
+}
+
+pub(super) fn stored_tokens(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX)
 }
 
 impl PromptStore {
@@ -76,6 +79,8 @@ impl PromptStore {
         transaction: &mut PgConnection,
         calls: &[RecordedCall],
     ) -> Result<u64, VersioningError> {
+        // First the rows that nobody else touches: what comes after holds other batches up until the end.
+        Self::keep_calls_in(transaction, calls).await?;
         // In the order of the key, so that two batches never wait for each other crosswise.
         let mut sums: BTreeMap<(&str, String, &str, &str), Sum> = BTreeMap::new();
         for call in calls {
@@ -126,6 +131,7 @@ impl PromptStore {
                 added += u64::try_from(sum.calls).unwrap_or(0);
             }
         }
+        Self::plot_calls_in(transaction, calls).await?;
         Ok(added)
     }
 
