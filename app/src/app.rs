@@ -22,6 +22,7 @@ use crate::{
         editor::PromptEditor,
         history::PromptHistory,
         lab::{ABTestingLab, CasePage, NewRunPage, ReviewPage, RunPage, SetPage},
+        metrics::PromptMetricsPage,
         not_found::NotFound,
         version::PromptVersionPage,
     },
@@ -57,6 +58,7 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
                 <a href="/" data-go="a" class="visually-hidden-on-phone">"Agents"</a>
                 <a href="/history" class="visually-hidden-on-phone">"History"</a>
                 <a href="/lab" data-go="l" class="visually-hidden-on-phone">"Lab"</a>
+                <a href="/metrics/prompts" data-go="m" class="visually-hidden-on-phone">"Metrics"</a>
                 // A page of its own, outside the router.
                 <a href="/docs/" rel="external" class="visually-hidden-on-phone">"API"</a>
                 <ThemeToggle />
@@ -79,6 +81,11 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
                     <Route path=path!("/lab/sets/:set/cases/:case") view=CasePage ssr=SsrMode::Async />
                     <Route path=path!("/lab/runs/:run") view=RunPage ssr=SsrMode::Async />
                     <Route path=path!("/lab/runs/:run/review") view=ReviewPage ssr=SsrMode::Async />
+                    <Route
+                        path=path!("/metrics/prompts")
+                        view=move || view! { <PromptMetricsPage agents /> }
+                        ssr=SsrMode::Async
+                    />
                     <Route path=path!("/new") view=move || view! { <PromptEditor agents /> } ssr=SsrMode::Async />
                     <Route
                         path=path!("/agents/:agent_type")
@@ -129,6 +136,7 @@ fn Place() -> impl IntoView {
             (Some("agents"), Some(agent), Some(page), _) => format!("{agent} › {page}"),
             (Some("history"), ..) => "History".into(),
             (Some("lab"), ..) => "A/B lab".into(),
+            (Some("metrics"), ..) => "Metrics".into(),
             (Some("new"), ..) => "New agent".into(),
             (None, ..) => "Agents".into(),
             _ => String::new(),

@@ -22,3 +22,22 @@ impl<'de> Deserialize<'de> for InPage {
         <()>::deserialize(deserializer).map(|()| Self::default())
     }
 }
+
+/// What a page reads on the server and never sends: a resource asks for something that could be.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Local<T>(pub T);
+
+#[cfg(feature = "ssr")]
+impl<T> Serialize for Local<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl<'de, T> Deserialize<'de> for Local<T> {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("it stays on the server"))
+    }
+}

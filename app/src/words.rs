@@ -29,6 +29,24 @@ pub fn signed(change: i64) -> String {
     format!("{sign}{}", thousands(change.unsigned_abs()))
 }
 
+/// A share, from 0 to 1, in percent; small ones with a digit more.
+#[cfg(feature = "ssr")]
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+/// Milliseconds; long ones in seconds.
+#[cfg(feature = "ssr")]
+pub fn milliseconds(value: f64) -> String {
+    if value >= 10_000.0 {
+        return format!("{:.1} s", value / 1_000.0);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length of time below ten seconds")]
+    let whole = value.round() as u64;
+    format!("{} ms", thousands(whole))
+}
+
 /// A length of time in the largest unit that fits, rounded down: what took 119 minutes did not take two hours.
 pub fn duration(seconds: i64) -> Option<String> {
     const UNITS: [(i64, &str, &str); 5] = [

@@ -62,6 +62,9 @@ pub struct CommonSettings {
     /// The database, as postgres://user:password@host/name. Without it the server starts and owns a private PostgreSQL.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
+    /// A replica of the database, which answers what may be some seconds old: metrics, figures, searches.
+    #[arg(long, env = "DATABASE_READ_URL", hide_env_values = true, global = true)]
+    pub database_read_url: Option<String>,
     /// Where the private PostgreSQL keeps its data; `data` in the current folder if nothing is said.
     #[arg(long, env = "VERBATIM_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,

@@ -21,10 +21,15 @@ const MIN_SERVER_VERSION: u32 = 15_00_00;
 /// How long a request waits for a free connection. Short: when the database is away, the answer is to come fast.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The same for a replica: the database itself can answer instead.
+const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A pool of connections, and the server behind it if it is ours.
 pub struct Database {
     /// The connections.
     pub pool: PgPool,
+    /// Connections to a copy that may lag behind, if there is one.
+    pub replica: Option<PgPool>,
     url: String,
     private: Option<PrivatePostgres>,
 }
@@ -50,12 +55,7 @@ impl Database {
                 (private.connect_options(), private.url(), Some(private))
             }
         };
-        let options = options.application_name("verbatim").options([
-            // Nobody waits for a statement longer than for a request, and a node that lost its network in the middle
-            // of a change does not hold an agent's lock for ever.
-            ("statement_timeout", "60s"),
-            ("idle_in_transaction_session_timeout", "60s"),
-        ]);
+        let options = configured(options);
         let host = options.get_host().to_owned();
         let pool = PgPoolOptions::new()
             .max_connections(settings.db_connections)
@@ -65,7 +65,15 @@ impl Database {
             .with_context(|| {
                 format!("cannot connect to the database at {host}; check DATABASE_URL, and that it runs")
             })?;
-        let database = Self { pool, url, private };
+        let replica = settings.database_read_url.as_deref().filter(|url| !url.trim().is_empty()).map(|url| {
+            let options: PgConnectOptions =
+                url.parse().context("DATABASE_READ_URL is not of the form postgres://user:password@host:port/name")?;
+            tracing::info!(host = options.get_host(), "a replica answers what may be some seconds old");
+            // Nothing is asked of it yet: a replica that is away keeps nobody from starting.
+            let pool = PgPoolOptions::new().max_connections(settings.db_connections).acquire_timeout(REPLICA_TIMEOUT);
+            anyhow::Ok(pool.connect_lazy_with(configured(options)))
+        });
+        let database = Self { pool, replica: replica.transpose()?, url, private };
         database.check_version().await?;
         Ok(database)
     }
@@ -110,10 +118,23 @@ impl Database {
     /// The private server did not stop.
     pub async fn close(self) -> anyhow::Result<()> {
         self.pool.close().await;
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
         if let Some(private) = self.private {
             private.stop().await?;
             tracing::info!("the private PostgreSQL has stopped");
         }
         Ok(())
     }
+}
+
+/// What every connection has.
+fn configured(options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name("verbatim").options([
+        // Nobody waits for a statement longer than for a request, and a node that lost its network in the middle of a change
+        // does not hold an agent's lock for ever.
+        ("statement_timeout", "60s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ])
 }

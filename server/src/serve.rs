@@ -46,6 +46,10 @@ pub async fn serve(common: &CommonSettings, settings: &ServeSettings) -> anyhow:
 async fn run(settings: &ServeSettings, database: &Database, listener: TcpListener) -> anyhow::Result<()> {
     database.migrate().await?;
     let store = PromptStore::new(database.pool.clone());
+    let store = match &database.replica {
+        Some(replica) => store.with_replica(replica.clone()),
+        None => store,
+    };
     let loading = LoadingSettings { time_to_live: settings.cache_ttl, ..LoadingSettings::default() };
     let services = Services::new(store.clone(), loading);
     if settings.seed && services.management.seed(&seeds::versions()?).await? {

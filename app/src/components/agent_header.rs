@@ -34,6 +34,8 @@ pub fn AgentHeader(
             }
         })
         .collect_view();
+    let metrics = format!("/metrics/prompts?agent={agent_type}");
+    let on_metrics = (current == "Metrics").then_some("page");
     let name = agent_type.clone();
     let facts = view! {
         <Transition>
@@ -72,7 +74,11 @@ pub fn AgentHeader(
                 {facts}
             </div>
             <nav aria-label="Pages of this agent">
-                <ul class="tabs">{tabs}</ul>
+                <ul class="tabs">
+                    {tabs} <li>
+                        <a href=metrics aria-current=on_metrics>"Metrics"</a>
+                    </li>
+                </ul>
             </nav>
         </header>
     }

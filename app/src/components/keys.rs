@@ -6,13 +6,14 @@ use super::keyboard::listen_for_keys;
 use crate::draft::{Draft, take_from_address};
 
 /// The keys that do something today.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 17] = [
     ("/", "search"),
     ("g a", "all agents"),
     ("g h", "the history"),
     ("g e", "the editor"),
     ("g c", "the comparison"),
     ("g l", "the lab"),
+    ("g m", "the metrics"),
     ("j", "the next row"),
     ("k", "the row before"),
     ("Enter", "open the row"),

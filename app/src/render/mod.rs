@@ -1,6 +1,7 @@
 //! HTML that is written on the server alone: long, and without any behaviour.
 
 mod answers;
+mod chart;
 mod diff;
 mod interval;
 mod markdown;
@@ -8,6 +9,7 @@ mod plot;
 mod text;
 
 pub use answers::answer_pair;
+pub use chart::{Chart, ChartForm, Mark, Series, chart};
 pub use diff::{DiffLinks, DiffView, diff_lines};
 pub use interval::{IntervalBar, interval_bar};
 pub use markdown::markdown;

@@ -12,6 +12,7 @@ pub mod calls;
 pub mod conditional;
 mod extract;
 pub mod lab;
+pub mod metrics;
 pub mod problem;
 pub mod prompts;
 
@@ -53,6 +54,7 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(prompts::cache::cache_stats))
             .routes(routes!(agents::respond))
             .routes(routes!(calls::record_calls))
+            .routes(routes!(metrics::prompt_metrics))
             .routes(routes!(lab::sets::list_models))
             .routes(routes!(lab::sets::list_sets, lab::sets::create_set))
             .routes(routes!(lab::sets::get_set, lab::sets::rename_set, lab::sets::delete_set))

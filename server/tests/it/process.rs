@@ -34,7 +34,9 @@ pub fn verbatim() -> Command {
     let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         let ours = ["VERBATIM_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "OLLAMA_"];
-        name == "DATABASE_URL" || ours.iter().any(|ours| name.starts_with(ours)) && name != "VERBATIM_POSTGRES_BIN"
+        name == "DATABASE_URL"
+            || name == "DATABASE_READ_URL"
+            || ours.iter().any(|ours| name.starts_with(ours)) && name != "VERBATIM_POSTGRES_BIN"
     });
     for name in ours.collect::<Vec<_>>() {
         command.env_remove(name);

@@ -32,6 +32,8 @@ pub mod loading;
 #[cfg(feature = "server")]
 pub mod management;
 #[cfg(feature = "server")]
+pub mod metrics;
+#[cfg(feature = "server")]
 pub mod model;
 #[cfg(feature = "server")]
 mod notifications;
@@ -55,8 +57,11 @@ pub use {
     changes::{CacheCleared, NewPatch, NewVersion, NextVersion, NextVersions, Promotion, Reissue, SeedVersion, Seen},
     error::{ErrorKind, VersioningError},
     history::{Activation, History, HistoryOrder, HistoryQuery, HistoryRow, SearchHit, SearchPlace},
-    loading::{AgentCacheStats, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService},
+    loading::{
+        AgentCacheStats, CacheCounts, CacheStats, LoadedPrompt, LoadingCounters, LoadingSettings, PromptLoadingService,
+    },
     management::{ManagementCounters, PromptManagementService},
+    metrics::{MetricsRange, MetricsService, PromptMetrics},
     model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
     notifications::{Listener, PromptNotice, PromptNotices, listen},
     performance::{CallSource, Latency, Performance, PerformanceService, RecordedCall},
@@ -74,6 +79,8 @@ pub struct Services {
     pub loading: std::sync::Arc<PromptLoadingService>,
     /// What recorded calls say of versions.
     pub performance: PerformanceService,
+    /// How the registry is used, over time.
+    pub metrics: MetricsService,
     /// What happens, as it happens.
     pub activity: std::sync::Arc<Activity>,
     /// What this node hears of promotions.
@@ -86,9 +93,10 @@ impl Services {
     pub fn new(store: PromptStore, settings: LoadingSettings) -> Self {
         let loading = std::sync::Arc::new(PromptLoadingService::new(store.clone(), settings));
         let performance = PerformanceService::new(store.clone());
+        let metrics = MetricsService::new(store.clone(), loading.clone());
         let activity = std::sync::Arc::new(Activity::watch(store.clone()));
         let management = std::sync::Arc::new(PromptManagementService::new(store, loading.clone()));
-        Self { management, loading, performance, activity, notices: std::sync::Arc::default() }
+        Self { management, loading, performance, metrics, activity, notices: std::sync::Arc::default() }
     }
 }
 

@@ -212,6 +212,24 @@ impl AgentCacheStats {
     }
 }
 
+/// What the cache did for an agent since this process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheCounts {
+    /// Answers from memory.
+    pub hits: u64,
+    /// Answers that had to wait for the database.
+    pub misses: u64,
+    /// Answers with the last known value.
+    pub stale: u64,
+}
+
+impl CacheCounts {
+    /// Hits among all answers, 0 to 1; none before the first.
+    pub fn hit_rate(&self) -> Option<f64> {
+        rate(self.hits, self.hits + self.misses)
+    }
+}
+
 fn rate(part: u64, whole: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share of counts far below 2^52")]
     (whole > 0).then(|| part as f64 / whole as f64)
@@ -291,6 +309,20 @@ impl PromptLoadingService {
             .collect();
         entries.sort_by(|one, other| one.agent_type.cmp(&other.agent_type));
         CacheStats { time_to_live: self.settings.time_to_live, entries, counters: self.counters() }
+    }
+
+    /// What was counted for each agent that was ever found, in no order.
+    pub fn counts_by_agent(&self) -> Vec<(AgentType, CacheCounts)> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots
+            .iter()
+            .map(|(agent_type, slot)| {
+                let counts =
+                    CacheCounts { hits: count(&slot.hits), misses: count(&slot.misses), stale: count(&slot.stale) };
+                (agent_type.clone(), counts)
+            })
+            .collect()
     }
 
     /// The sums over all agents, without a look at the entries.
@@ -441,7 +473,7 @@ impl PromptLoadingService {
             tracing::debug!(agent_type = %agent_type, "cache miss: no active version");
             return Err(VersioningError::NoActiveVersion { agent_type: agent_type.clone() });
         }
-        if let Some(cached) = self.last_known.get(agent_type).await {
+        if let Some(cached) = self.last_known(agent_type, generation_of_all, failure).await {
             cached.slot.stale.fetch_add(1, Ordering::Relaxed);
             self.counters.stale.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "stale answer");
@@ -453,6 +485,33 @@ impl PromptLoadingService {
                 VersioningError::inconsistent("the active prompt could not be read; the cause was logged before")
             }
         })
+    }
+
+    /// What is known of an agent that cannot be read: what this process read last; else, when the database is away, what a
+    /// replica has. Never that instead of what was read here, which may be newer.
+    async fn last_known(
+        &self,
+        agent_type: &AgentType,
+        generation_of_all: u64,
+        failure: LoadFailure,
+    ) -> Option<Arc<CachedPrompt>> {
+        if let Some(cached) = self.last_known.get(agent_type).await {
+            return Some(cached);
+        }
+        let LoadFailure::Unavailable = failure else { return None };
+        let read = async {
+            let content = self.store.find_active_on_replica(agent_type).await?;
+            let slot = self.slot(agent_type, generation_of_all);
+            Some(Arc::new(CachedPrompt {
+                content,
+                loaded_at: Instant::now(),
+                generation: slot.generation.load(Ordering::Acquire),
+                slot,
+                derived: OnceLock::new(),
+                shared: OnceLock::new(),
+            }))
+        };
+        self.last_known.entry_by_ref(agent_type).or_optionally_insert_with(read).await.map(moka::Entry::into_value)
     }
 
     fn is_quiet(&self) -> bool {

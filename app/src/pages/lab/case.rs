@@ -6,11 +6,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use uuid::Uuid;
 
-use super::{
-    form::{LabForm, lab},
-    home::Local,
-};
-use crate::{AppError, api::services, components::error_notice::ErrorNotice};
+use super::form::{LabForm, lab};
+use crate::{AppError, api::services, components::error_notice::ErrorNotice, html::Local};
 
 /// The fields of the form, as they are sent.
 const FIELDS: [&str; 6] = ["name", "input", "variables", "expected", "tags", "checks"];

@@ -10,6 +10,7 @@ use crate::{
     AppError,
     api::services,
     components::{error_notice::ErrorNotice, relative_time::RelativeTime},
+    html::Local,
     words::counted,
 };
 
@@ -48,22 +49,6 @@ pub fn ABTestingLab() -> impl IntoView {
         </Transition>
     }
     .into_any()
-}
-
-/// What a page reads on the server and never sends: a resource asks for something that could be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Local<T>(pub T);
-
-impl<T> serde::Serialize for Local<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit()
-    }
-}
-
-impl<'de, T> serde::Deserialize<'de> for Local<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("it stays on the server"))
-    }
 }
 
 fn whole(runs: Vec<Run>, sets: Vec<SetSummary>, models: Vec<ProviderState>, agents: Vec<String>) -> AnyView {

@@ -7,14 +7,12 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use versioning::{AgentType, VersionStatus};
 
-use super::{
-    form::{LabForm, lab},
-    home::Local,
-};
+use super::form::{LabForm, lab};
 use crate::{
     AppError,
     api::{remembered_author, services},
     components::error_notice::ErrorNotice,
+    html::Local,
     words::thousands,
 };
 

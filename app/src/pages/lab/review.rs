@@ -6,11 +6,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use versioning::Author;
 
-use super::{
-    form::{LabForm, id_of, lab},
-    home::Local,
-};
-use crate::{AppError, api::remembered_author, components::error_notice::ErrorNotice};
+use super::form::{LabForm, id_of, lab};
+use crate::{AppError, api::remembered_author, components::error_notice::ErrorNotice, html::Local};
 
 /// Where a reviewer is.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     form::{LabForm, id_of, lab},
-    home::{Local, status_word},
+    home::status_word,
     progress::Progress,
     results::results,
     verdict::{verdict, winner},
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     AppError,
     components::{error_notice::ErrorNotice, relative_time::RelativeTime},
+    html::Local,
     words::{duration, thousands},
 };
 

@@ -6,11 +6,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use uuid::Uuid;
 
-use super::{
-    form::{LabForm, lab},
-    home::Local,
-};
-use crate::{AppError, components::error_notice::ErrorNotice, words::counted};
+use super::form::{LabForm, lab};
+use crate::{AppError, components::error_notice::ErrorNotice, html::Local, words::counted};
 
 async fn read(id: String) -> Result<TestSet, AppError> {
     let id = id.parse().map_err(|_| lab::LabError::UnknownSet { id: Uuid::nil() })?;

@@ -43,59 +43,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
     }
 }
 
-/// The parameters of a query, by name; one that is not among `known` is refused.
-pub struct Parameters(Vec<(String, String)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Parameters {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        axum::extract::Query::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(pairs)| Self(pairs))
-            .map_err(|_| {
-                ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_query",
-                    "The query is not of the form name=value&name=value.",
-                )
-            })
-    }
-}
-
-impl Parameters {
-    /// These, and no others.
-    pub fn only(self, known: &[&str]) -> Result<Self, ApiError> {
-        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            None => Ok(self),
-            Some((name, _)) => {
-                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-                let detail = format!("There is no parameter {name:?} here. Known: {known}.");
-                Err(ApiError::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail).in_field(name.clone()))
-            }
-        }
-    }
-
-    /// The value of a parameter, if it is given.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A whole number in a range.
-    pub fn number(
-        &self,
-        name: &'static str,
-        range: std::ops::RangeInclusive<u32>,
-        default: u32,
-    ) -> Result<u32, ApiError> {
-        let Some(text) = self.get(name) else { return Ok(default) };
-        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            let detail = format!("{name} is a whole number from {} to {}.", range.start(), range.end());
-            ApiError::new(StatusCode::BAD_REQUEST, "invalid_parameter", detail).in_field(name)
-        })
-    }
-}
-
 /// The body of a request that brings its answers along: larger than others, and refused like them.
 pub struct OutputsBody(pub StartRunRequest, pub String);
 

@@ -10,12 +10,12 @@ use lab::{BlindPair, Chosen, Report, ResultFilter, ResultFormat, Results};
 use versioning::{Author, InvalidInput};
 
 use super::{
-    read::{Ids, Parameters},
+    read::Ids,
     wire::{ChooseWinnerRequest, VoteRequest, author},
 };
 use crate::{
     api::{
-        extract::JsonBody,
+        extract::{JsonBody, Parameters},
         problem::{ApiError, Problem},
     },
     state::AppState,

@@ -6,12 +6,12 @@ use lab::{DryRun, Run};
 use versioning::AgentType;
 
 use super::{
-    read::{Ids, OutputsBody, Parameters},
+    read::{Ids, OutputsBody},
     wire::StartRunRequest,
 };
 use crate::{
     api::{
-        extract::JsonBody,
+        extract::{JsonBody, Parameters},
         problem::{ApiError, Problem},
     },
     state::AppState,

@@ -13,12 +13,12 @@ use lab::{
 use versioning::AgentType;
 
 use super::{
-    read::{Ids, Parameters, text},
+    read::{Ids, text},
     wire::{CreateSetRequest, ImportedResponse, ProviderResponse, RenameSetRequest},
 };
 use crate::{
     api::{
-        extract::JsonBody,
+        extract::{JsonBody, Parameters},
         problem::{ApiError, Problem},
     },
     state::AppState,

@@ -2,17 +2,17 @@
 
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, header};
 use versioning::{InvalidInput, PageCursor};
 
 use super::wire::{PromptContentResponse, VersionResponse};
 use crate::{
     api::{
         conditional::{IfNoneMatch, Representation},
-        extract::{AgentPath, VersionPath},
+        extract::{AgentPath, Parameters, VersionPath},
         problem::{ApiError, Problem},
     },
     state::AppState,
@@ -46,9 +46,9 @@ const STALE: HeaderName = HeaderName::from_static("verbatim-stale");
 pub async fn list_versions(
     State(state): State<AppState>,
     AgentPath(agent_type): AgentPath,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let (limit, cursor) = page(query)?;
+    let (limit, cursor) = page(parameters)?;
     let page = state.services.management.get_versions(&agent_type, cursor, limit).await?;
     let versions: Vec<_> = page.versions.iter().map(VersionResponse::from).collect();
     let mut response = Json(versions).into_response();
@@ -61,31 +61,15 @@ pub async fn list_versions(
     Ok(response)
 }
 
-fn page(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Result<(u32, Option<PageCursor>), ApiError> {
-    let Query(parameters) = query.map_err(|_| {
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", "The query is not of the form name=value&name=value.")
+fn page(parameters: Parameters) -> Result<(u32, Option<PageCursor>), ApiError> {
+    let parameters = parameters.only(&["limit", "cursor"])?;
+    let limit = parameters.get("limit").map_or(Ok(DEFAULT_LIMIT), |limit| {
+        limit.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+            let message = format!("The limit must be a whole number from 1 to {MAX_LIMIT}.");
+            InvalidInput::new("limit", "invalid_limit", message)
+        })
     })?;
-    let mut limit = DEFAULT_LIMIT;
-    let mut cursor = None;
-    for (name, value) in parameters {
-        match name.as_str() {
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-                    InvalidInput::new(
-                        "limit",
-                        "invalid_limit",
-                        format!("The limit must be a whole number from 1 to {MAX_LIMIT}."),
-                    )
-                })?;
-            }
-            "cursor" => cursor = Some(value.parse()?),
-            _ => {
-                let detail = format!("There is no parameter {name:?} here. Known are limit and cursor.");
-                return Err(ApiError::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail).in_field(name));
-            }
-        }
-    }
-    Ok((limit, cursor))
+    Ok((limit, parameters.get("cursor").map(str::parse).transpose()?))
 }
 
 /// Get the active prompt

@@ -3,6 +3,8 @@
 //! `read`, `overview`, `history` and `search` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
 //! agent, entered in turn (`queue`); the common case of a new version is one statement (`insert`).
 
+use std::sync::Arc;
+
 use sqlx::{PgPool, migrate::Migrate};
 
 use crate::VersioningError;
@@ -10,10 +12,12 @@ use crate::VersioningError;
 mod calls;
 mod history;
 mod insert;
+mod metrics;
 mod overview;
 mod performance;
 mod queue;
 mod read;
+mod replica;
 mod rows;
 mod search;
 mod transfer;
@@ -30,13 +34,20 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations"
 #[derive(Debug, Clone)]
 pub struct PromptStore {
     pool: PgPool,
+    replica: Option<Arc<replica::Replica>>,
     queues: queue::Queues,
 }
 
 impl PromptStore {
     /// A store over a pool whose database has been migrated.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, queues: queue::Queues::default() }
+        Self { pool, replica: None, queues: queue::Queues::default() }
+    }
+
+    /// The same with a replica of the database, which answers what may be some seconds old.
+    #[must_use]
+    pub fn with_replica(self, replica: PgPool) -> Self {
+        Self { replica: Some(Arc::new(replica::Replica::new(replica))), ..self }
     }
 
     /// Whether every migration that this binary knows has been applied.

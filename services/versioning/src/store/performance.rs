@@ -149,7 +149,7 @@ impl PromptStore {
             agent_type.as_str(),
             version.to_string(),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.lagging().await?)
         .await?;
         rows.into_iter()
             .map(|row| {

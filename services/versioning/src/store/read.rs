@@ -1,6 +1,7 @@
 //! Single versions, lists of them, and the time line.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use super::{
     PromptStore,
@@ -11,6 +12,14 @@ use crate::{AgentType, Event, PageCursor, PromptContent, PromptVersion, Version,
 impl PromptStore {
     /// The active version and its text, read in one statement.
     pub(crate) async fn find_active(&self, agent_type: &AgentType) -> Result<Option<PromptContent>, VersioningError> {
+        Self::find_active_in(&mut *self.pool.acquire().await?, agent_type).await
+    }
+
+    /// The same over a connection.
+    pub(super) async fn find_active_in(
+        connection: &mut PgConnection,
+        agent_type: &AgentType,
+    ) -> Result<Option<PromptContent>, VersioningError> {
         sqlx::query_as!(
             ContentRow,
             r#"select id, agent_type, version, version as "active_version?", created_at, created_by, notes,
@@ -18,7 +27,7 @@ impl PromptStore {
                 from prompts where agent_type = $1 and is_active"#,
             agent_type.as_str(),
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(connection)
         .await?
         .map(PromptContent::try_from)
         .transpose()

@@ -51,7 +51,7 @@ impl PromptStore {
             words,
             i64::from(limit),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.lagging().await?)
         .await?;
         rows.into_iter()
             .map(|row| {
@@ -81,7 +81,7 @@ impl PromptStore {
                 group by 1, 2"#,
             i32::try_from(days).map_err(VersioningError::inconsistent)?,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.lagging().await?)
         .await?;
         let mut activity: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in rows {

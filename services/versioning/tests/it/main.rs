@@ -10,6 +10,7 @@ mod management;
 mod numbering;
 mod outage;
 mod performance;
+mod replica;
 mod saving;
 mod support;
 mod transfer;

@@ -1,0 +1,130 @@
+//! The examples of the README, run against a real server. What the README shows is what is run.
+
+use std::{path::Path, process::Stdio};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::Command,
+};
+use versioning::PromptSource;
+
+use crate::{
+    process::{Node, database},
+    support::eventually,
+};
+
+#[path = "../../../examples/in_process.rs"]
+mod in_process;
+#[path = "../../../examples/remote.rs"]
+mod remote;
+
+/// The top of the source tree.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn the_readme_shows_what_is_run() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    // Indentation that all lines share belongs to the place, not to the example.
+    let flush = |lines: &[&str]| {
+        let indent = |line: &&&str| line.len() - line.trim_start().len();
+        let least = lines.iter().filter(|line| !line.is_empty()).map(|line| indent(&line)).min().unwrap_or(0);
+        lines.iter().map(|line| line.get(least..).unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    };
+    let mut parts = 0;
+    for file in ["agent.py", "agent.sh", "in_process.rs", "remote.rs"] {
+        let text = std::fs::read_to_string(root().join("examples").join(file)).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let is = |mark: &'static str| move |line: &&str| line.trim_start_matches(['/', '#', ' ']) == mark;
+        let begins = lines.iter().enumerate().filter(|(_, line)| is("begin")(line)).map(|(number, _)| number + 1);
+        let ends = lines.iter().enumerate().filter(|(_, line)| is("end")(line)).map(|(number, _)| number);
+        for (begin, end) in begins.zip(ends) {
+            let part = flush(&lines[begin..end]);
+            assert!(readme.contains(&part), "the README does not show this part of {file}:\n{part}");
+            parts += 1;
+        }
+    }
+    assert_eq!(parts, 6);
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_examples_in_rust_see_a_promotion(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let node = Node::start(&url).await;
+    let folder = tempfile::tempdir().unwrap();
+
+    let (services, _listening) = in_process::connect(PgPoolOptions::new().connect(&url).await.unwrap()).await;
+    let prompts = remote::connect(&node.url, &folder.path().join("prompts.json")).unwrap();
+    assert_eq!(in_process::load(&services).await.unwrap().version.to_string(), "1.1.0");
+    assert_eq!(remote::load(&prompts).await.unwrap().version.to_string(), "1.1.0");
+    assert_eq!(remote::load(&prompts).await.unwrap().source, PromptSource::Cache);
+
+    node.patch("backend_dev", "Shorter.").await.unwrap();
+    eventually("the example in process sees it", async || {
+        in_process::load(&services).await.unwrap().version.to_string() == "1.1.1"
+    })
+    .await;
+    eventually("the example elsewhere sees it", async || &*remote::load(&prompts).await.unwrap().text == "Shorter.")
+        .await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_example_in_python_is_sent_only_what_changed(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let mut python = Command::new("python3")
+        .arg(root().join("examples/agent.py"))
+        .arg("backend_dev")
+        .env("VERBATIM_URL", &node.url)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the tests need python3");
+    let mut asked = python.stdin.take().unwrap();
+    let mut said = BufReader::new(python.stdout.take().unwrap()).lines();
+    let mut load = async || {
+        asked.write_all(b"\n").await.unwrap();
+        said.next_line().await.unwrap().expect("it said a version")
+    };
+    assert_eq!(load().await, "1.1.0");
+    assert_eq!(load().await, "1.1.0");
+    node.patch("backend_dev", "Shorter.").await.unwrap();
+    assert_eq!(load().await, "1.1.1");
+    let (_, metrics) = node.curl(&[], "/metrics").await.unwrap();
+    let answers = |status: u16| {
+        let line = metrics.lines().find(|line| {
+            line.contains("/prompts/{agent_type}/active")
+                && line.contains(&format!("status=\"{status}\""))
+                && line.contains("_total")
+        });
+        line.and_then(|line| line.rsplit(' ').next()).unwrap_or("none").to_owned()
+    };
+    assert_eq!((answers(200), answers(304)), ("2".into(), "1".into()), "{metrics}");
+    // The registry is gone; the agent goes on.
+    node.kill().await;
+    assert_eq!(load().await, "1.1.1");
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_example_with_curl_is_sent_only_what_changed(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let run = async || {
+        let output = Command::new(root().join("examples/agent.sh"))
+            .env("VERBATIM_URL", &node.url)
+            .current_dir(folder.path())
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let prompt = std::fs::read_to_string(folder.path().join("backend_dev.json")).unwrap();
+        let prompt: serde_json::Value = serde_json::from_str(&prompt).unwrap();
+        (String::from_utf8(output.stdout).unwrap().trim().to_owned(), prompt["version"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(run().await, ("200".into(), "1.1.0".into()));
+    assert_eq!(run().await, ("304".into(), "1.1.0".into()));
+    node.patch("backend_dev", "Shorter.").await.unwrap();
+    assert_eq!(run().await, ("200".into(), "1.1.1".into()));
+}
