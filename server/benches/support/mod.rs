@@ -1,5 +1,7 @@
 //! What the benchmarks share: a server on a port, a connection that costs little, and how a figure is told.
 
+pub mod outage;
+
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -63,13 +65,13 @@ impl Connection {
     }
 
     pub async fn get(&mut self, path: &str) -> Vec<u8> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").as_bytes()).await;
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await;
         self.buffer.clone()
     }
 
     /// For an answer whose length is not told in advance: it ends with the connection.
     pub async fn get_and_close(&mut self, path: &str) -> Vec<u8> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         self.stream.write_all(request.as_bytes()).await.unwrap();
         self.buffer.clear();
         self.stream.read_to_end(&mut self.buffer).await.unwrap();
@@ -78,7 +80,7 @@ impl Connection {
 
     pub async fn post(&mut self, path: &str, body: &str) -> Vec<u8> {
         let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         self.exchange(request.as_bytes()).await;
@@ -121,7 +123,7 @@ pub async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
             let (address, path) = (address.to_owned(), path.to_owned());
             tokio::spawn(async move {
                 let mut connection = Connection::open(&address).await;
-                let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
+                let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
                 let mut times = Vec::with_capacity(1 << 16);
                 while begin.elapsed() < duration {
                     let sent = Instant::now();

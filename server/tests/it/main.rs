@@ -12,6 +12,7 @@ mod client;
 mod examples;
 mod lab_process;
 mod openapi;
+mod outage;
 mod page_files;
 mod page_forms;
 mod page_live;

@@ -114,7 +114,8 @@ pub async fn listen(services: &Services) -> Listener {
                     tracing::debug!(error = &error as &dyn std::error::Error, "cannot listen for promotions yet");
                 }
             }
-            tokio::time::sleep(pause).await;
+            // Nodes that lost the database together do not come back together.
+            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
             pause = (pause * 2).min(RETRY_LAST);
         }
     });

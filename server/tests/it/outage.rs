@@ -1,0 +1,82 @@
+//! PostgreSQL is killed under a server that is at work, stays away, hangs, and comes back. On real processes.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use server::postgres::PrivatePostgres;
+
+use crate::{process::Node, support::eventually};
+
+#[expect(dead_code, reason = "what the benchmarks use of it")]
+#[path = "../../benches/support/mod.rs"]
+mod load;
+
+use load::{
+    Connection, body_of,
+    outage::{Gate, Load, Passage, WRITTEN},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_postgresql_agents_are_answered_and_no_acknowledged_write_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+    let gate = Gate::before(&postgres.connect_options()).await;
+    let node = Node::start(&gate.url).await;
+    let address = node.url.strip_prefix("http://").unwrap().to_owned();
+    let load = Load::begin(&address).await;
+    let writes = async |more: u64| {
+        let before = load.written.load(std::sync::atomic::Ordering::Relaxed);
+        eventually("writes are acknowledged", async || {
+            load.written.load(std::sync::atomic::Ordering::Relaxed) >= before + more
+        })
+        .await;
+    };
+    writes(20).await;
+
+    // Killed and away; then there, but mute; then away once more.
+    for away in [Passage::Shut, Passage::Hanging] {
+        let pid = Pid::from_raw(i32::try_from(postgres.pid()).unwrap()).unwrap();
+        if away == Passage::Shut {
+            kill_process(pid, Signal::KILL).unwrap();
+        }
+        gate.set(away);
+        let stale = load.counts(|seen| &seen.stale);
+        let fresh = load.counts(|seen| &seen.fresh);
+        if away == Passage::Shut {
+            eventually("every agent is answered with what is known, and told so", async || {
+                load.counts(|seen| &seen.stale).iter().zip(&stale).all(|(now, before)| now - before > 100)
+            })
+            .await;
+            assert_eq!(node.curl(&[], "/readyz").await.unwrap().0, 503);
+            eventually("a write is refused", async || load.refused.load(std::sync::atomic::Ordering::Relaxed) > 0)
+                .await;
+        } else {
+            // Nobody can tell yet that the database is mute; what is cached is answered all the same.
+            eventually("every agent is answered", async || {
+                load.counts(|seen| &seen.fresh).iter().zip(&fresh).all(|(now, before)| now - before > 100)
+            })
+            .await;
+            assert_eq!(node.curl(&[], "/readyz").await.unwrap().0, 503);
+            assert_eq!(node.curl(&[], "/healthz").await.unwrap().0, 200);
+        }
+        gate.set(Passage::Open);
+        writes(5).await;
+        let fresh = load.counts(|seen| &seen.fresh);
+        eventually("every answer is fresh again", async || {
+            load.counts(|seen| &seen.fresh).iter().zip(&fresh).all(|(now, before)| now - before > 10)
+        })
+        .await;
+        eventually("the node is ready again", async || node.curl(&[], "/readyz").await.unwrap().0 == 200).await;
+    }
+
+    let acknowledged = load.end().await;
+    assert!(acknowledged.len() >= 30 && acknowledged.is_sorted(), "{acknowledged:?}");
+    let mut connection = Connection::open(&address).await;
+    for version in acknowledged {
+        let answer = connection.get(&format!("/api/v1/prompts/{WRITTEN}/{version}")).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{version}: {}", String::from_utf8_lossy(&body_of(&answer)));
+    }
+    drop(node);
+    tokio::time::timeout(Duration::from_secs(30), postgres.stop()).await.unwrap().unwrap();
+}
