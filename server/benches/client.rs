@@ -120,7 +120,7 @@ async fn streams(address: &str) -> bool {
         let mut open = Vec::with_capacity(STREAMS);
         for _ in 0..STREAMS {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(b"GET /api/v1/prompts/events HTTP/1.1\r\nhost: bench\r\n\r\n").await.unwrap();
+            stream.write_all(b"GET /api/v1/prompts/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
             // Its beginning is there: it follows.
             assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
             open.push(stream);

@@ -39,7 +39,7 @@ pub struct PromptMetricsResponse {
     promotions: Vec<PromotionResponse>,
     /// How long prompts are.
     prompt_length: PromptLengthResponse,
-    /// Why calls failed, the most frequent reason first; as long as single calls are kept.
+    /// Why the last 1,000 failed calls of each agent failed, the most frequent reason first; as long as single calls are kept.
     failures: Vec<FailureResponse>,
 }
 

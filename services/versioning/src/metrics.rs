@@ -272,7 +272,7 @@ pub struct PromotionMark {
     pub at: DateTime<Utc>,
 }
 
-/// Calls that failed for one reason. Counted among the single calls, which are kept as long as the retention setting says.
+/// Calls that failed for one reason. Counted among the last 1,000 failed calls of each agent, of those that are kept singly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCount {
     /// Why, as a name.
@@ -302,7 +302,7 @@ pub struct PromptMetrics {
     pub promotions: Vec<PromotionMark>,
     /// How long prompts are.
     pub lengths: PromptLengths,
-    /// Why calls failed, the most frequent first.
+    /// Why the last calls that failed did, the most frequent reason first.
     pub failures: Vec<FailureCount>,
 }
 

@@ -196,6 +196,7 @@ pub fn failure_list(metrics: &PromptMetrics) -> AnyView {
     view! {
         <section class="metrics-section" aria-labelledby="failures-title">
             <h2 id="failures-title">"Why calls failed"</h2>
+            <p class="faint small">"Of the last 1 000 failed calls of each agent, as long as single calls are kept."</p>
             <div class="wide-table" tabindex="0" role="region" aria-labelledby="failures-title">
                 <table class="plain">
                     <thead>

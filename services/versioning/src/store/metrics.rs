@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// Failed calls of an agent that are looked at: the last ones. Of millions, all would take too long.
+const FAILURES_COUNTED: i64 = 1_000;
+
 /// Reasons of failures that are told apart.
 const FAILURE_KINDS: i64 = 20;
 
@@ -182,7 +185,7 @@ impl PromptStore {
             .collect()
     }
 
-    /// Why single calls failed since a time, the most frequent reason first.
+    /// Why the last single calls that failed since a time did, the most frequent reason first.
     pub(crate) async fn failures(
         &self,
         agent_type: Option<&AgentType>,
@@ -191,12 +194,17 @@ impl PromptStore {
         let rows = sqlx::query!(
             r#"select error_kind as "kind!", count(*) as "calls!", max(at) as "last_at!"
                 from agents
-                join agent_calls on agent_calls.agent_type = agents.agent_type and error_kind is not null and at >= $2
+                cross join lateral (
+                    select error_kind, at from agent_calls
+                    where agent_calls.agent_type = agents.agent_type and error_kind is not null and at >= $2
+                    order by at desc limit $4
+                ) failed
                 where $1::text is null or agents.agent_type = $1
                 group by error_kind order by count(*) desc, error_kind limit $3"#,
             agent_type.map(AgentType::as_str),
             since,
             FAILURE_KINDS,
+            FAILURES_COUNTED,
         )
         .fetch_all(&mut *self.lagging().await?)
         .await?;
