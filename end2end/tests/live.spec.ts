@@ -4,6 +4,7 @@ import { expect, test } from "../fixtures.js";
 import { AgentHeader } from "../pages/agent-header.js";
 import { EditorPage } from "../pages/editor.js";
 import { HistoryPage } from "../pages/history.js";
+import { hydrated } from "../pages/hydrated.js";
 import { OverviewPage } from "../pages/overview.js";
 import { VersionPage } from "../pages/version.js";
 
@@ -149,4 +150,23 @@ test("who writes is told of a newer version until they dismiss it", async ({ pag
   await expect(toast).toHaveCount(1);
   await toast.getByRole("button", { name: "Dismiss" }).click();
   await expect(toast).toHaveCount(0);
+});
+
+test.describe("after a refusal", () => {
+  // The refusal itself.
+  test.use({ expectedInConsole: [/status of 422/] });
+
+  test("a page at the address of its form follows as well", async ({ page, registry }) => {
+    const agent = await registry.agent("One.\n");
+    const header = new AgentHeader(page);
+    await page.goto("/lab");
+    await page.getByRole("button", { name: "Make the set" }).click();
+    await expect(page.getByRole("alert")).toBeVisible();
+    await expect(page).toHaveURL(/\/lab\/sets$/);
+    await hydrated(page);
+    await page.getByLabel("Name of a new set").fill("Half wr");
+    await registry.release(agent, "1.1.0", "Two.\n");
+    await expect(header.inRail(agent)).toContainText("1.1.0", SOON);
+    await expect(page.getByLabel("Name of a new set")).toHaveValue("Half wr");
+  });
 });

@@ -40,9 +40,17 @@ pub fn router() -> Router<AppState> {
     Router::new()
         .route("/new", post(create))
         .route("/agents/{agent_type}/edit", post(edit))
-        .route("/agents/{agent_type}/promote", post(promote))
-        .route("/agents/{agent_type}/reissue", post(reissue))
+        .route("/agents/{agent_type}/promote", post(promote).get(one_step_up))
+        .route("/agents/{agent_type}/reissue", post(reissue).get(one_step_up))
         .layer(DefaultBodyLimit::max(MAX_FORM))
+}
+
+/// What an address that only takes forms answers otherwise: the page that the form stands on, one step up. A refusal is shown at
+/// the form's own address, and from there the page is read anew, kept as a bookmark, or passed on.
+pub(super) async fn one_step_up(uri: Uri) -> Redirect {
+    let path = uri.path().rsplit_once('/').map_or("", |(above, _)| above);
+    // Two slashes at the beginning would name another host.
+    Redirect::to(&format!("/{}", path.trim_start_matches('/')))
 }
 
 async fn create(State(state): State<AppState>, uri: Uri, request: Request) -> Response {

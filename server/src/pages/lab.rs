@@ -24,7 +24,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 use versioning::{Author, ErrorKind, InvalidInput};
 
-use super::forms::{again, remembering, render};
+use super::forms::{again, one_step_up, remembering, render};
 use crate::{api::problem::ApiError, state::AppState};
 
 /// A file of test cases or outputs, as a form sends it: up to three times as many bytes.
@@ -39,20 +39,20 @@ const LOOK: Duration = Duration::from_millis(300);
 /// The forms' addresses.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/lab/sets", post(create_set))
-        .route("/lab/sets/{set}/rename", post(rename_set))
-        .route("/lab/sets/{set}/delete", post(delete_set))
-        .route("/lab/sets/{set}/import", post(import_cases))
+        .route("/lab/sets", post(create_set).get(one_step_up))
+        .route("/lab/sets/{set}/rename", post(rename_set).get(one_step_up))
+        .route("/lab/sets/{set}/delete", post(delete_set).get(one_step_up))
+        .route("/lab/sets/{set}/import", post(import_cases).get(one_step_up))
         .route("/lab/sets/{set}/export.csv", get(export_csv))
         .route("/lab/sets/{set}/export.jsonl", get(export_jsonl))
         .route("/lab/sets/{set}/export.yaml", get(export_yaml))
         .route("/lab/sets/{set}/cases/{case}", post(save_case))
-        .route("/lab/sets/{set}/cases/{case}/move", post(move_case))
-        .route("/lab/sets/{set}/cases/{case}/duplicate", post(duplicate_case))
-        .route("/lab/sets/{set}/cases/{case}/delete", post(delete_case))
+        .route("/lab/sets/{set}/cases/{case}/move", post(move_case).get(one_step_up))
+        .route("/lab/sets/{set}/cases/{case}/duplicate", post(duplicate_case).get(one_step_up))
+        .route("/lab/sets/{set}/cases/{case}/delete", post(delete_case).get(one_step_up))
         .route("/lab/new", post(new_run))
-        .route("/lab/runs/{run}/cancel", post(cancel_run))
-        .route("/lab/runs/{run}/winner", post(choose_winner))
+        .route("/lab/runs/{run}/cancel", post(cancel_run).get(one_step_up))
+        .route("/lab/runs/{run}/winner", post(choose_winner).get(one_step_up))
         .route("/lab/runs/{run}/review", post(vote))
         .route("/lab/runs/{run}/export.csv", get(results_csv))
         .route("/lab/runs/{run}/export.jsonl", get(results_jsonl))

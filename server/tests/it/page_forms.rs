@@ -464,3 +464,24 @@ async fn an_address_with_a_slash_at_its_end_is_the_one_without(pool: PgPool) {
     let answer = client.get("//example.com/").await;
     assert!(!answer.headers.contains_key(header::LOCATION), "{:?}", answer.headers);
 }
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_address_that_only_takes_forms_leads_to_their_page(pool: PgPool) {
+    let client = Client::new(&pool);
+    for (form, page) in [
+        ("/agents/writer/promote", "/agents/writer"),
+        ("/agents/writer/reissue", "/agents/writer"),
+        ("/lab/sets", "/lab"),
+        ("/lab/sets/1/rename", "/lab/sets/1"),
+        ("/lab/sets/1/delete", "/lab/sets/1"),
+        ("/lab/sets/1/import", "/lab/sets/1"),
+        ("/lab/sets/1/cases/2/move", "/lab/sets/1/cases/2"),
+        ("/lab/sets/1/cases/2/duplicate", "/lab/sets/1/cases/2"),
+        ("/lab/sets/1/cases/2/delete", "/lab/sets/1/cases/2"),
+        ("/lab/runs/1/cancel", "/lab/runs/1"),
+        ("/lab/runs/1/winner", "/lab/runs/1"),
+    ] {
+        let answer = client.get(form).await.expect(StatusCode::SEE_OTHER);
+        assert_eq!(location(&answer), page);
+    }
+}
