@@ -75,7 +75,7 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=move || view! { <AgentsOverview agents /> } ssr=SsrMode::Async />
                     <Route path=path!("/history") view=move || view! { <PromptHistory agents /> } ssr=SsrMode::Async />
-                    <Route path=path!("/lab") view=ABTestingLab ssr=SsrMode::Async />
+                    <Route path=path!("/lab") view=move || view! { <ABTestingLab agents /> } ssr=SsrMode::Async />
                     <Route path=path!("/lab/new") view=NewRunPage ssr=SsrMode::Async />
                     <Route path=path!("/lab/sets/:set") view=SetPage ssr=SsrMode::Async />
                     <Route path=path!("/lab/sets/:set/cases/:case") view=CasePage ssr=SsrMode::Async />

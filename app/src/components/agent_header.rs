@@ -34,8 +34,20 @@ pub fn AgentHeader(
             }
         })
         .collect_view();
-    let metrics = format!("/metrics/prompts?agent={agent_type}");
-    let on_metrics = (current == "Metrics").then_some("page");
+    // These two are about all agents as well, and keep which one in their query.
+    let wider = [("Lab", "/lab"), ("Metrics", "/metrics/prompts")]
+        .into_iter()
+        .map(|(name, path)| {
+            let is_current = (name == current).then_some("page");
+            view! {
+                <li>
+                    <a href=format!("{path}?agent={agent_type}") aria-current=is_current>
+                        {name}
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
     let name = agent_type.clone();
     let facts = view! {
         <Transition>
@@ -75,9 +87,7 @@ pub fn AgentHeader(
             </div>
             <nav aria-label="Pages of this agent">
                 <ul class="tabs">
-                    {tabs} <li>
-                        <a href=metrics aria-current=on_metrics>"Metrics"</a>
-                    </li>
+                    {tabs} {wider}
                 </ul>
             </nav>
         </header>

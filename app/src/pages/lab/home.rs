@@ -4,12 +4,14 @@ use agents::{ProviderState, Reachability};
 use lab::{Run, RunStatus, SetSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use versioning::AgentType;
 
 use super::form::{LabForm, lab};
 use crate::{
     AppError,
-    api::services,
-    components::{error_notice::ErrorNotice, relative_time::RelativeTime},
+    api::{Overview, services},
+    components::{agent_header::AgentHeader, error_notice::ErrorNotice, relative_time::RelativeTime},
     html::Local,
     words::counted,
 };
@@ -19,30 +21,63 @@ const RUNS: u32 = 30;
 
 type Home = (Vec<Run>, Vec<SetSummary>, Vec<ProviderState>, Vec<String>);
 
-async fn home() -> Result<Home, AppError> {
+/// Of all agents, or of one.
+async fn home(agent: String) -> Result<Home, AppError> {
     let lab = lab()?;
-    let agents = services()?.management.overview().await?;
-    let agents = agents.into_iter().map(|agent| agent.agent_type.to_string()).collect();
-    Ok((lab.runs(None, RUNS).await?, lab.sets(None).await?, lab.models().await, agents))
+    let management = services()?.management;
+    let agents = management.overview().await?.into_iter().map(|agent| agent.agent_type.to_string()).collect();
+    let agent: Option<AgentType> = (!agent.is_empty()).then(|| agent.parse()).transpose()?;
+    if let Some(agent) = &agent {
+        // The page of an agent that is not there says so.
+        management.get_versions(agent, None, 1).await?;
+    }
+    Ok((lab.runs(agent.as_ref(), RUNS).await?, lab.sets(agent.as_ref()).await?, lab.models().await, agents))
 }
 
-/// The A/B testing lab.
+/// The A/B testing lab: of all agents, or of one.
 #[component]
-pub fn ABTestingLab() -> impl IntoView {
-    let home = Resource::new_blocking(|| (), |()| async { home().await.map(Local) });
+pub fn ABTestingLab(
+    /// What the server said of the agents.
+    agents: Resource<Result<Overview, AppError>>,
+) -> impl IntoView {
+    let query = use_query_map();
+    let agent = Memo::new(move |_| query.read().get("agent").unwrap_or_default());
+    let home = Resource::new_blocking(move || agent.get(), |agent| async { home(agent).await.map(Local) });
+    let head = move || {
+        let agent = agent.get();
+        if agent.is_empty() {
+            view! {
+                <Title text="Lab" />
+                <div class="page-head">
+                    <h1>"A/B lab"</h1>
+                    <p class="summary">"Two versions, the same cases, an honest verdict"</p>
+                    <p class="buttons">
+                        <a class="button primary" href="/lab/new">"New run"</a>
+                    </p>
+                </div>
+            }
+            .into_any()
+        } else {
+            view! {
+                <Title text=format!("{agent} lab") />
+                <h1 class="visually-hidden">{format!("The A/B lab of {agent}")}</h1>
+                <AgentHeader agents agent_type=agent.clone() current="Lab" />
+                <p class="buttons">
+                    <a class="button primary" href=format!("/lab/new?agent={agent}")>"New run"</a>
+                </p>
+            }
+            .into_any()
+        }
+    };
     view! {
-        <Title text="Lab" />
-        <div class="page-head">
-            <h1>"A/B lab"</h1>
-            <p class="summary">"Two versions, the same cases, an honest verdict"</p>
-            <p class="buttons">
-                <a class="button primary" href="/lab/new">"New run"</a>
-            </p>
-        </div>
+        {head}
         <Transition>
             {move || Suspend::new(async move {
                 match home.await {
-                    Ok(Local((runs, sets, models, agents))) => whole(runs, sets, models, agents),
+                    Ok(Local((runs, sets, models, agents))) => {
+                        let agent = agent.get_untracked();
+                        whole(runs, sets, models, agents, &agent)
+                    }
                     Err(error) => view! { <ErrorNotice error /> }.into_any(),
                 }
             })}
@@ -51,7 +86,13 @@ pub fn ABTestingLab() -> impl IntoView {
     .into_any()
 }
 
-fn whole(runs: Vec<Run>, sets: Vec<SetSummary>, models: Vec<ProviderState>, agents: Vec<String>) -> AnyView {
+fn whole(
+    runs: Vec<Run>,
+    sets: Vec<SetSummary>,
+    models: Vec<ProviderState>,
+    agents: Vec<String>,
+    agent: &str,
+) -> AnyView {
     let form = LabForm::from_context();
     let now = chrono::Utc::now().timestamp();
     let is_reachable = models.iter().any(|provider| matches!(provider.state, Reachability::Reachable));
@@ -75,7 +116,7 @@ fn whole(runs: Vec<Run>, sets: Vec<SetSummary>, models: Vec<ProviderState>, agen
             <h2 id="sets-title">"Test cases"</h2>
             {set_list(sets, now)}
             <form class="filters" method="post" action="/lab/sets">
-                {form.choice("agent_type", "Agent", options, "", "")}
+                {form.choice("agent_type", "Agent", options, agent, "")}
                 {form.line("name", "Name of a new set", "", "")}
                 <button type="submit">"Make the set"</button>
             </form>

@@ -39,9 +39,13 @@ pub use {
 mod elsewhere {
     use leptos::prelude::*;
 
+    use crate::{AppError, api::Overview};
+
     /// Rendered on the server alone.
     #[component]
-    pub fn ABTestingLab() -> impl IntoView {}
+    pub fn ABTestingLab(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
+        let _ = agents;
+    }
     /// Rendered on the server alone.
     #[component]
     pub fn SetPage() -> impl IntoView {}

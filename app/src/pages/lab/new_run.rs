@@ -127,7 +127,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     if choices.sets.is_empty() {
         return view! {
             <p class="notice">
-                {format!("{agent} has no test cases yet. ")} <a href="/lab">"Make a set in the lab"</a>
+                {format!("{agent} has no test cases yet. ")} <a href=format!("/lab?agent={agent}#sets-title")>"Make a set in the lab"</a>
                 ", then come back."
             </p>
         }
