@@ -13,7 +13,7 @@ setup = scripts/setup
 leptos = PATH="$$(scripts/setup path):$$PATH" cargo leptos
 verbatim = target/debug/verbatim
 # Tests and checks have a new database server of their own unless TEST_DATABASE_URL names one: never the one that is served.
-with_database = rm -rf target/test-database && env -u DATABASE_URL $(if $(TEST_DATABASE_URL),DATABASE_URL=$(TEST_DATABASE_URL)) INSTA_UPDATE=no VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
+with_database = rm -rf target/test-database && env -u DATABASE_URL -u DATABASE_READ_URL $(if $(TEST_DATABASE_URL),DATABASE_URL=$(TEST_DATABASE_URL)) INSTA_UPDATE=no VERBATIM_LOG=warn VERBATIM_DATA_DIR=target/test-database $(verbatim) with-database
 server_side = --workspace --exclude frontend
 browser_side = -p frontend --target wasm32-unknown-unknown --target-dir target/front
 
@@ -73,7 +73,7 @@ bench: build ## Measure, and print each figure with its limit
 	@$(setup) test
 	@echo "==> benchmarks and sizes of the pages (release build)"
 	@failed=0; \
-	env -u DATABASE_URL cargo bench -p server || failed=1; \
+	env -u DATABASE_URL -u DATABASE_READ_URL cargo bench --no-fail-fast -p server || failed=1; \
 	scripts/with-server target/sizes node end2end/sizes.mjs || failed=1; \
 	exit $$failed
 
