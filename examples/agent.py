@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import urllib.error
 import urllib.request
 
 # begin
@@ -17,7 +16,7 @@ class LivePrompt:
         try:
             with urllib.request.urlopen(request, timeout=2) as answer:
                 self.tag, self.prompt = answer.headers["ETag"], json.load(answer)
-        except urllib.error.URLError as error:
+        except OSError as error:  # of the network, a time-out, or an answer that is an error
             # 304: it is still the same. Away: what was live last is better than nothing.
             is_known = getattr(error, "code", 503) in (304, 502, 503, 504)
             if self.prompt is None or not is_known:

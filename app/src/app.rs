@@ -55,12 +55,13 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
                 <input type="search" name="q" placeholder="Search" aria-label="Search agents, prompts and notes" data-action="search" />
             </form>
             <nav class="top-links" aria-label="Tools">
-                <a href="/" data-go="a" class="visually-hidden-on-phone">"Agents"</a>
-                <a href="/history" class="visually-hidden-on-phone">"History"</a>
-                <a href="/lab" data-go="l" class="visually-hidden-on-phone">"Lab"</a>
-                <a href="/metrics/prompts" data-go="m" class="visually-hidden-on-phone">"Metrics"</a>
+                // Without room for them they stand in the fold of the rail.
+                <a href="/" data-go="a" class="not-on-phone">"Agents"</a>
+                <a href="/history" data-go-else="h" class="not-on-phone">"History"</a>
+                <a href="/lab" data-go="l" class="not-on-phone">"Lab"</a>
+                <a href="/metrics/prompts" data-go="m" class="not-on-phone">"Metrics"</a>
                 // A page of its own, outside the router.
-                <a href="/docs/" rel="external" class="visually-hidden-on-phone">"API"</a>
+                <a href="/docs/" rel="external" class="not-on-phone">"API"</a>
                 <ThemeToggle />
                 <button type="button" class="quiet needs-script" aria-label="Keyboard help" data-action="help">"?"</button>
             </nav>
@@ -70,7 +71,7 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
     view! {
         {header}
         <div class="frame">
-            <AgentRail agents />
+            <AgentRail agents path=use_location().pathname />
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=move || view! { <AgentsOverview agents /> } ssr=SsrMode::Async />
@@ -119,6 +120,21 @@ fn Frame(agents: Resource<Result<Overview, AppError>>) -> impl IntoView {
         </Transition>
         // The last island: once it is awake, all are.
         <Keys />
+    }
+    .into_any()
+}
+
+/// What stands around a page and changes while it is open: the list of agents, and the facts of the agent that the page is of, if
+/// it is of one. `at` is the path of the page.
+#[cfg(feature = "ssr")]
+pub fn frame_parts(at: String, agent: String) -> impl IntoView {
+    use crate::components::agent_header::AgentHeader;
+
+    let agents = Resource::new_blocking(|| (), |()| overview());
+    let header = (!agent.is_empty()).then(|| view! { <AgentHeader agents agent_type=agent current="" /> });
+    view! {
+        <AgentRail agents path=Signal::stored(at) />
+        {header}
     }
     .into_any()
 }

@@ -10,5 +10,6 @@ pub mod keys;
 pub mod live;
 pub mod promote_dialog;
 pub mod relative_time;
+pub mod sending;
 pub mod theme_toggle;
 pub mod version_chip;

@@ -57,6 +57,19 @@ impl AppError {
     }
 }
 
+/// Leads whoever asked for a page to another address of it, where there is an answer to say so in.
+#[cfg(feature = "ssr")]
+pub(crate) fn lead_to(address: &str) {
+    use leptos::prelude::use_context;
+
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        && let (Ok(status), Ok(header), Ok(address)) = (303.try_into(), "location".try_into(), address.try_into())
+    {
+        response.set_status(status);
+        response.insert_header(header, address);
+    }
+}
+
 /// Sets the status of the answer, where there is one.
 #[cfg(feature = "ssr")]
 fn answer_with(status: u16) {
@@ -89,11 +102,13 @@ impl From<versioning::VersioningError> for AppError {
         }
         // What the API says names its own paths.
         let message = match &error {
-            VersioningError::UnknownAgent { agent_type } => {
-                format!("There is no agent {agent_type}. Choose one from the list, or begin a new one.")
+            VersioningError::UnknownAgent { agent_type, near } => {
+                let meant = versioning::error::meant(near);
+                format!("There is no agent {agent_type}.{meant} Choose one from the list, or begin a new one.")
             }
-            VersioningError::UnknownVersion { agent_type, version } => {
-                format!("{agent_type} has no version {version}. Its history shows those it has.")
+            VersioningError::UnknownVersion { agent_type, version, near } => {
+                let nearest = versioning::error::neighbours(near);
+                format!("{agent_type} has no version {version}.{nearest} Its history shows those it has.")
             }
             other => other.to_string(),
         };

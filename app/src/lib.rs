@@ -20,8 +20,10 @@ mod shell;
 mod words;
 
 pub use app::App;
+#[cfg(feature = "ssr")]
+pub use app::frame_parts;
 pub use error::{AppError, RequestId};
 #[cfg(feature = "ssr")]
-pub use pages::lab::{LabForm, progress_event};
+pub use pages::lab::{LabForm, page_of_case, progress_event, set_address};
 #[cfg(feature = "ssr")]
 pub use shell::shell;

@@ -164,11 +164,12 @@ async fn lay_down(pool: &PgPool) {
     // What they add up to, in the units of the plots; all of them in one class of latency, which costs as much to read as many.
     sqlx::query(
         "insert into agent_call_figures
-            (agent_type, span, begins_at, version, calls, errors, latency_ms_sum, latency_buckets, output_tokens, cost_usd)
+            (agent_type, span, begins_at, version, calls, errors, latency_ms_sum, latency_buckets, output_tokens, cost_usd,
+                counted_calls, priced_calls)
             select agent_type, span, date_trunc(span, at), version, count(*), count(error_kind), sum(latency_ms),
                 array_fill(0::bigint, array[28]) || count(*) filter (where error_kind is null)
                     || array_fill(0::bigint, array[35]),
-                sum(output_tokens), sum(cost_usd)
+                sum(output_tokens), sum(cost_usd), count(*), count(*)
             from agent_calls cross join unnest(array['hour', 'day']) span
             where at < now() - interval '1 hour'
             group by 1, 2, 3, 4

@@ -107,7 +107,7 @@ async fn run(lab: &Lab, services: &Services, api: &ModelApi, agent: &str) -> (Du
         version_a: "1.0.0".parse().unwrap(),
         version_b: "1.1.0".parse().unwrap(),
         set_id: set.summary.id,
-        plan: RunPlan::new("compatible::test-model".parse().unwrap(), 1),
+        plan: RunPlan::new("compatible::test-model".parse().ok(), 1),
         concurrency: AT_ONCE,
         budget_usd: None,
         created_by: None,

@@ -5,7 +5,7 @@ use std::{
     process::{ExitCode, ExitStatus},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use versioning::{LoadingSettings, PromptStore, Services};
@@ -14,7 +14,8 @@ use crate::{
     agent_command,
     config::{Cli, Command, CommonSettings},
     database::Database,
-    lab_command, seeds, serve,
+    lab_command, seeds,
+    serve::{self, Signals},
 };
 
 /// Runs the command that was given.
@@ -37,15 +38,25 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What is said when a command was told to stop.
+const STOPPED: &str = "told to stop before the work was done; nothing was changed by it";
+
 /// Runs `work` over a migrated database, and closes it whatever comes of the work.
 async fn with_services(
     settings: &CommonSettings,
     work: impl AsyncFnOnce(Services) -> anyhow::Result<()>,
 ) -> anyhow::Result<ExitCode> {
-    let database = Database::open(settings).await?;
-    let worked = match database.migrate().await {
-        Ok(()) => work(Services::new(PromptStore::new(database.pool.clone()), LoadingSettings::default())).await,
-        Err(error) => Err(error),
+    let mut signals = Signals::new();
+    let database = tokio::select! {
+        opened = Database::open(settings) => opened?,
+        () = signals.told_to_stop() => bail!(STOPPED),
+    };
+    let worked = tokio::select! {
+        worked = async {
+            database.migrate().await?;
+            work(Services::new(PromptStore::new(database.pool.clone()), LoadingSettings::default())).await
+        } => worked,
+        () = signals.told_to_stop() => Err(anyhow::anyhow!(STOPPED)),
     };
     database.close().await?;
     worked.map(|()| ExitCode::SUCCESS)
@@ -96,9 +107,19 @@ async fn import(services: &Services, path: &Path) -> anyhow::Result<()> {
 
 async fn with_database(settings: &CommonSettings, program: &[String]) -> anyhow::Result<ExitCode> {
     let (name, arguments) = program.split_first().context("give a program to run")?;
-    let database = Database::open(settings).await?;
-    let status = match database.migrate().await {
-        Ok(()) => run_program(name, arguments, database.url()).await.with_context(|| format!("cannot run {name}")),
+    let mut signals = Signals::new();
+    let database = tokio::select! {
+        opened = Database::open(settings) => opened?,
+        () = signals.told_to_stop() => bail!(STOPPED),
+    };
+    let migrated = tokio::select! {
+        migrated = database.migrate() => migrated,
+        () = signals.told_to_stop() => Err(anyhow::anyhow!(STOPPED)),
+    };
+    let status = match migrated {
+        Ok(()) => run_program(name, arguments, database.url(), &mut signals)
+            .await
+            .with_context(|| format!("cannot run {name}")),
         Err(error) => Err(error),
     };
     database.close().await?;
@@ -107,11 +128,16 @@ async fn with_database(settings: &CommonSettings, program: &[String]) -> anyhow:
 }
 
 /// Runs a program to its end. When this process is told to stop, so is the program, and the database outlives it.
-async fn run_program(name: &str, arguments: &[String], url: &str) -> std::io::Result<ExitStatus> {
+async fn run_program(
+    name: &str,
+    arguments: &[String],
+    url: &str,
+    signals: &mut Signals,
+) -> std::io::Result<ExitStatus> {
     let mut child = tokio::process::Command::new(name).args(arguments).env("DATABASE_URL", url).spawn()?;
     tokio::select! {
         ended = child.wait() => return ended,
-        () = serve::told_to_stop() => {}
+        () = signals.told_to_stop() => {}
     }
     if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
         // It may have ended meanwhile.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -24,12 +24,17 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same for a replica: the database itself can answer instead.
 const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long connections that are in use are waited for when the process ends.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A pool of connections, and the server behind it if it is ours.
 pub struct Database {
     /// The connections.
     pub pool: PgPool,
     /// Connections to a copy that may lag behind, if there is one.
     pub replica: Option<PgPool>,
+    /// How the one connects who migrates.
+    migrating: PgConnectOptions,
     url: String,
     private: Option<PrivatePostgres>,
 }
@@ -55,6 +60,8 @@ impl Database {
                 (private.connect_options(), private.url(), Some(private))
             }
         };
+        // An index over a large table takes its time, and so does waiting for another node that makes it.
+        let migrating = options.clone().application_name("verbatim migrate");
         let options = configured(options);
         let host = options.get_host().to_owned();
         let pool = PgPoolOptions::new()
@@ -73,7 +80,7 @@ impl Database {
             let pool = PgPoolOptions::new().max_connections(settings.db_connections).acquire_timeout(REPLICA_TIMEOUT);
             anyhow::Ok(pool.connect_lazy_with(configured(options)))
         });
-        let database = Self { pool, replica: replica.transpose()?, url, private };
+        let database = Self { pool, replica: replica.transpose()?, migrating, url, private };
         database.check_version().await?;
         Ok(database)
     }
@@ -97,7 +104,13 @@ impl Database {
     /// # Errors
     /// With the way forward, when the schema is not one that this binary can work with.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        MIGRATOR.run(&self.pool).await.map_err(|error| match error {
+        let mut connection = PgConnection::connect_with(&self.migrating)
+            .await
+            .context("cannot connect to the database to bring its schema up to date")?;
+        let migrated = MIGRATOR.run(&mut connection).await;
+        // What it held is let go of either way.
+        let _ = connection.close().await;
+        migrated.map_err(|error| match error {
             MigrateError::VersionMissing(version) => anyhow::anyhow!(
                 "the database has migration {version}, which this build does not know: a newer Verbatim made it. Run \
                  that one."
@@ -117,7 +130,10 @@ impl Database {
     /// # Errors
     /// The private server did not stop.
     pub async fn close(self) -> anyhow::Result<()> {
-        self.pool.close().await;
+        // A request that was cut off may still hold a connection; it is not waited for again.
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::warn!("connections that are still in use were left behind");
+        }
         if let Some(replica) = &self.replica {
             replica.close().await;
         }

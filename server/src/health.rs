@@ -27,6 +27,8 @@ struct Readiness {
     ready: bool,
     database: &'static str,
     migrations: &'static str,
+    /// Whether promotions are heard of as they happen. Without it the node works on, and looks after them itself.
+    listening: bool,
     draining: bool,
 }
 
@@ -37,10 +39,11 @@ async fn ready(State(state): State<AppState>) -> impl IntoResponse {
         Ok(Ok(false)) => ("ok", "pending"),
         Ok(Err(_)) | Err(_) => ("unavailable", "unknown"),
     };
+    let listening = state.services.loading.is_listening();
     let draining = state.is_draining();
     let ready = migrations == "ok" && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, database, migrations, draining }))
+    (status, Json(Readiness { ready, database, migrations, listening, draining }))
 }
 
 async fn metrics(State(state): State<AppState>) -> impl IntoResponse {

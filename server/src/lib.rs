@@ -9,6 +9,7 @@ pub mod api;
 pub mod commands;
 pub mod config;
 pub mod database;
+mod descriptors;
 pub mod health;
 pub mod lab_command;
 pub mod metrics;

@@ -113,7 +113,6 @@ async fn observe(
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
         let (id_text, path, status_number, code) = (id.as_str(), uri.path(), status.as_u16(), error.code());
         let (agent_type, version) = error.subject();
-        let (agent_type, version) = (agent_type.map(tracing::field::display), version.map(tracing::field::display));
         if status.is_server_error() {
             let cause = error.cause().map(|cause| chain(cause));
             tracing::error!(

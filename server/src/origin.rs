@@ -43,14 +43,21 @@ pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> 
     if let Some(host) = host
         && !hosts.has(host)
     {
+        refused(&request, StatusCode::MISDIRECTED_REQUEST);
         let said = "This server does not go by that name. Whoever runs it can add the name to VERBATIM_HOSTS.";
         return (StatusCode::MISDIRECTED_REQUEST, said).into_response();
     }
     if !request.method().is_safe() && is_cross_site(request.headers()) {
+        refused(&request, StatusCode::FORBIDDEN);
         let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there.";
         return (StatusCode::FORBIDDEN, said).into_response();
     }
     next.run(request).await
+}
+
+/// These refusals never reach what logs the others.
+fn refused(request: &Request, status: StatusCode) {
+    tracing::info!(method = %request.method(), path = request.uri().path(), status = status.as_u16(), "refused");
 }
 
 /// What browsers say of where a request comes from (Fetch Metadata). Programs say nothing, and are let through.

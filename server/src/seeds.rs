@@ -86,8 +86,21 @@ mod tests {
     fn the_manifest_lists_every_file_of_ten_agents() {
         let versions = versions().unwrap();
         assert_eq!(versions.len(), FILES.len());
-        let agents: BTreeSet<_> = versions.iter().map(|seed| seed.new.agent_type.clone()).collect();
-        assert_eq!(agents.len(), 10);
+        let agents: BTreeSet<_> = versions.iter().map(|seed| seed.new.agent_type.to_string()).collect();
+        // The names that everything else calls them by.
+        let names = [
+            "backend_dev",
+            "devops_engineer",
+            "documentation_expert",
+            "frontend_dev",
+            "github_specialist",
+            "project_manager",
+            "qa_engineer",
+            "security_expert",
+            "uiux_designer",
+            "workshopper",
+        ];
+        assert!(agents.iter().map(String::as_str).eq(names), "{agents:?}");
         assert_eq!(versions.iter().filter(|seed| seed.new.version == Version::FIRST).count(), 10);
     }
 

@@ -9,7 +9,7 @@ use lab::{Lab, Runner, RunnerSettings};
 use leptos::config::LeptosOptions;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use versioning::{LoadingSettings, PromptStore, Services, listen};
 
@@ -17,6 +17,7 @@ use crate::{
     accept,
     config::{CommonSettings, ServeSettings},
     database::Database,
+    descriptors,
     origin::{self, Hosts},
     retention::Retention,
     router, seeds,
@@ -29,33 +30,40 @@ use crate::{
 /// With a message for whoever started the server.
 pub async fn serve(common: &CommonSettings, settings: &ServeSettings) -> anyhow::Result<()> {
     check_address(settings)?;
+    descriptors::raise_limit();
     // Before the database: an address that is taken should not cost the start of a PostgreSQL.
     let listener = TcpListener::bind(settings.addr)
         .await
         .with_context(|| format!("cannot serve on {}; choose another address with VERBATIM_ADDR", settings.addr))?;
+    let mut signals = Signals::new();
     let database = tokio::select! {
         opened = Database::open(common) => opened?,
         // A start that is given up stops what it has started.
-        () = told_to_stop() => return Ok(()),
+        () = signals.told_to_stop() => return Ok(()),
     };
-    let served = run(settings, &database, listener).await;
+    let served = run(settings, &database, listener, &mut signals).await;
     database.close().await?;
     served
 }
 
-async fn run(settings: &ServeSettings, database: &Database, listener: TcpListener) -> anyhow::Result<()> {
-    database.migrate().await?;
-    let store = PromptStore::new(database.pool.clone());
-    let store = match &database.replica {
-        Some(replica) => store.with_replica(replica.clone()),
-        None => store,
+async fn run(
+    settings: &ServeSettings,
+    database: &Database,
+    listener: TcpListener,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let (services, _listening) = tokio::select! {
+        prepared = async {
+            database.migrate().await?;
+            let services = services(settings, database);
+            if settings.seed && services.management.seed(&seeds::versions()?).await? {
+                tracing::info!("the registry was empty; the ten agents are in place");
+            }
+            let listening = listen(&services).await;
+            anyhow::Ok((services, listening))
+        } => prepared?,
+        () = signals.told_to_stop() => return Ok(()),
     };
-    let loading = LoadingSettings { time_to_live: settings.cache_ttl, ..LoadingSettings::default() };
-    let services = Services::new(store.clone(), loading);
-    if settings.seed && services.management.seed(&seeds::versions()?).await? {
-        tracing::info!("the registry was empty; the ten agents are in place");
-    }
-    let _listening = listen(&services).await;
     let keep = Duration::from_secs(u64::from(settings.call_retention_days) * 86_400);
     let _retention = Retention::spawn(services.performance.clone(), keep);
 
@@ -73,6 +81,7 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
             ..AgentLimits::default()
         },
         default_model: settings.default_model.clone(),
+        heartbeat: settings.heartbeat,
     };
     let pool = database.pool.clone();
     let state = AppState::with_agents(services, lab, pool, options, settings.request_timeout, agents);
@@ -90,7 +99,7 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
 
     tokio::select! {
         () = &mut server => bail!("the server ended by itself"),
-        () = told_to_stop() => {}
+        () = signals.told_to_stop() => {}
     }
     stopping.drain();
     tracing::info!("told to stop; requests under way are given time to end");
@@ -105,9 +114,20 @@ async fn run(settings: &ServeSettings, database: &Database, listener: TcpListene
         () = tokio::time::sleep(settings.drain_timeout) => {
             tracing::warn!(seconds = settings.drain_timeout.as_secs_f64(), "requests under way were cut off");
         }
-        () = told_to_stop() => tracing::warn!("told again; requests under way were cut off"),
+        () = signals.told_to_stop() => tracing::warn!("told again; requests under way were cut off"),
     }
     Ok(())
+}
+
+/// The registry's services over this database.
+fn services(settings: &ServeSettings, database: &Database) -> Services {
+    let store = PromptStore::new(database.pool.clone());
+    let store = match &database.replica {
+        Some(replica) => store.with_replica(replica.clone()),
+        None => store,
+    };
+    let loading = LoadingSettings { time_to_live: settings.cache_ttl, ..LoadingSettings::default() };
+    Services::new(store, loading)
 }
 
 fn check_address(settings: &ServeSettings) -> anyhow::Result<()> {
@@ -138,15 +158,28 @@ fn leptos_options(addr: SocketAddr, site_root: &Path) -> anyhow::Result<LeptosOp
         .build())
 }
 
-/// SIGTERM or SIGINT.
-pub(crate) async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the signals end the process by themselves; there is nothing to wait for.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, heard from the moment that this is made: between two waits none is lost.
+pub(crate) struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    /// To be made before anything that has to be stopped is started.
+    pub(crate) fn new() -> Self {
+        Self(
+            signal(SignalKind::terminate())
+                .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+                .ok(),
+        )
+    }
+
+    /// Ends when the process is told to stop.
+    pub(crate) async fn told_to_stop(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else {
+            // Without handlers the signals end the process by themselves; there is nothing to wait for.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

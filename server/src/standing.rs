@@ -1,15 +1,78 @@
 //! How things stand, asked for by many at once: after a gap every stream of prompts wants to know.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::Mutex;
-use versioning::{AgentType, PromptManagementService, Version, VersioningError};
+use versioning::{AgentType, LiveVersion, PromptLoadingService, PromptManagementService, Version, VersioningError};
 
-/// Every agent, and what is live.
-pub type Live = Arc<Vec<(AgentType, Option<Version>)>>;
+/// When a version went live, in microseconds since 1970 by the database's clock: on every node, and after every start, a reader can
+/// say by it up to where it was told.
+pub type Position = i64;
+
+/// An agent, and what is live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveAgent {
+    /// Its name.
+    pub agent_type: AgentType,
+    /// The version, and since when.
+    pub live: Option<(Version, Position)>,
+}
+
+/// Every agent, from the one whose version went live first to the newest; before them those without anything live. So whoever was
+/// told a part of it was told everything up to a position.
+#[derive(Debug, Default)]
+pub struct Live {
+    agents: Vec<LiveAgent>,
+    by_name: HashMap<AgentType, usize>,
+}
+
+impl Live {
+    /// Brings them in order.
+    pub fn new(mut agents: Vec<LiveAgent>) -> Self {
+        agents.sort_by(|one, other| (one.position(), &one.agent_type).cmp(&(other.position(), &other.agent_type)));
+        let by_name = agents.iter().enumerate().map(|(index, agent)| (agent.agent_type.clone(), index)).collect();
+        Self { agents, by_name }
+    }
+
+    /// All of them.
+    pub fn agents(&self) -> &[LiveAgent] {
+        &self.agents
+    }
+
+    /// Where an agent stands among them, if it exists.
+    pub fn find(&self, agent_type: &AgentType) -> Option<usize> {
+        self.by_name.get(agent_type).copied()
+    }
+
+    /// The first one whose version went live at a position or later.
+    pub fn first_since(&self, position: Position) -> usize {
+        self.agents.partition_point(|agent| agent.position() < Some(position))
+    }
+
+    /// When something went live last.
+    pub fn newest(&self) -> Option<Position> {
+        self.agents.last().and_then(LiveAgent::position)
+    }
+}
+
+impl LiveAgent {
+    fn position(&self) -> Option<Position> {
+        self.live.map(|(_, position)| position)
+    }
+}
+
+impl From<LiveVersion> for LiveAgent {
+    fn from(found: LiveVersion) -> Self {
+        let live = found.live.map(|(version, activated_at)| (version, activated_at.timestamp_micros()));
+        Self { agent_type: found.agent_type, live }
+    }
+}
 
 /// One query for all who ask before it begins.
 #[derive(Debug, Default)]
@@ -17,7 +80,11 @@ pub struct Standing {
     /// Questions so far.
     asked: AtomicU64,
     /// The last answer, and how many questions were asked before its query began.
-    answered: Mutex<(u64, Live)>,
+    answered: Mutex<(u64, Arc<Live>)>,
+    /// The promotions that were heard of last, by agent.
+    heard: RwLock<HashMap<AgentType, (Version, Option<Position>)>>,
+    /// Held by the one who looks a promotion up.
+    looking_up: Mutex<()>,
 }
 
 impl Standing {
@@ -25,16 +92,73 @@ impl Standing {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn read(&self, management: &PromptManagementService) -> Result<Live, VersioningError> {
+    pub async fn read(&self, management: &PromptManagementService) -> Result<Arc<Live>, VersioningError> {
         let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         // Those who come while a query is under way wait here, and the next query is for all of them.
         let mut answered = self.answered.lock().await;
         if answered.0 < number {
             let asked = self.asked.load(Ordering::Acquire);
-            let agents = management.overview().await?.into_iter();
-            let live = agents.map(|agent| (agent.agent_type, agent.active.map(|active| active.version))).collect();
-            *answered = (asked, Arc::new(live));
+            let agents = management.live().await?.into_iter().map(LiveAgent::from).collect();
+            *answered = (asked, Arc::new(Live::new(agents)));
         }
         Ok(answered.1.clone())
+    }
+
+    /// When a version went live that was just heard of; none if that cannot be told now. Looked up once for all who ask.
+    pub async fn position_of(
+        &self,
+        loading: &PromptLoadingService,
+        agent_type: &AgentType,
+        version: Version,
+    ) -> Option<Position> {
+        if let Some(position) = self.heard_of(agent_type, version) {
+            return position;
+        }
+        let _looking_up = self.looking_up.lock().await;
+        if let Some(position) = self.heard_of(agent_type, version) {
+            return position;
+        }
+        // Readers ask for the prompt as soon as they are told, so it is as well to have it.
+        let position = match loading.get_active_prompt(agent_type).await {
+            Ok(loaded) if !loaded.is_stale() && loaded.content().version.version >= version => {
+                loaded.content().version.activated_at.map(|activated_at| activated_at.timestamp_micros())
+            }
+            _ => None,
+        };
+        let mut heard = self.heard.write().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(agent_type.clone(), (version, position));
+        position
+    }
+
+    fn heard_of(&self, agent_type: &AgentType, version: Version) -> Option<Option<Position>> {
+        let heard = self.heard.read().unwrap_or_else(PoisonError::into_inner);
+        heard.get(agent_type).filter(|(heard, _)| *heard >= version).map(|(_, position)| *position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(agents: &[(&str, Option<Position>)]) -> Live {
+        let agent = |&(name, position): &(&str, Option<Position>)| LiveAgent {
+            agent_type: name.parse().unwrap(),
+            live: position.map(|position| ("1.0.0".parse().unwrap(), position)),
+        };
+        Live::new(agents.iter().map(agent).collect())
+    }
+
+    #[test]
+    fn what_went_live_since_is_the_rest_of_the_list() {
+        let live = live(&[("c", Some(30)), ("a", Some(10)), ("draft", None), ("b", Some(20))]);
+        let since =
+            |position| live.agents()[live.first_since(position)..].iter().map(|agent| agent.agent_type.as_str());
+        assert_eq!(since(Position::MIN).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(since(20).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(since(31).count(), 0);
+        assert_eq!(live.newest(), Some(30));
+        assert_eq!(live.find(&"draft".parse().unwrap()), Some(0));
+        assert_eq!(live.find(&"nobody".parse().unwrap()), None);
+        assert_eq!(Live::default().newest(), None);
     }
 }

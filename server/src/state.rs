@@ -35,6 +35,8 @@ pub struct Parts {
     pub calls: Arc<CallRecorder>,
     /// The model that answers when nobody names one.
     pub default_model: Option<ModelName>,
+    /// A stream of promotions says something when it was silent for so long, so that both ends know that the other is there.
+    pub heartbeat: Duration,
     /// What is counted.
     pub metrics: Metrics,
     /// Where the pages' scripts and styles lie.
@@ -49,13 +51,24 @@ pub struct Parts {
     pub stopping: Arc<Notify>,
 }
 
-/// How agents answer on this server.
-#[derive(Debug, Clone, Default)]
+/// How often a stream that agents follow says that it is there, unless it is set otherwise.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How agents answer, and are told of promotions, on this server.
+#[derive(Debug, Clone)]
 pub struct AgentSettings {
     /// How many calls are made at once, and how long they may take.
     pub limits: AgentLimits,
     /// The model that answers when nobody names one.
     pub default_model: Option<ModelName>,
+    /// How long a stream of promotions may be silent.
+    pub heartbeat: Duration,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { limits: AgentLimits::default(), default_model: None, heartbeat: HEARTBEAT }
+    }
 }
 
 impl std::ops::Deref for AppState {
@@ -103,6 +116,7 @@ impl AppState {
             agents,
             calls,
             default_model: settings.default_model,
+            heartbeat: settings.heartbeat,
             metrics,
             leptos_options,
             request_timeout,

@@ -9,6 +9,16 @@ use super::Moment;
 use super::services;
 use crate::{AppError, html::ServerHtml};
 
+/// What an address of a comparison leads to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Compared {
+    /// The comparison.
+    Whole(Box<Comparison>),
+    /// An address that names both versions: what stands for one that is not named changes as versions come, and a page that
+    /// follows would show the difference of two and offer to promote a third.
+    At(String),
+}
+
 /// What the address of a comparison asks for, as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComparisonQuery {
@@ -95,10 +105,10 @@ pub struct PerformanceRow {
     pub p50_ms: Option<f64>,
     /// Milliseconds that nineteen of twenty did not exceed.
     pub p95_ms: Option<f64>,
-    /// Tokens answered, for an average call.
-    pub output_tokens: f64,
-    /// US dollars, for an average call.
-    pub cost_usd: f64,
+    /// Tokens answered, for an average call; none when nobody counted them.
+    pub output_tokens: Option<f64>,
+    /// US dollars, for an average call; none when the price is not known.
+    pub cost_usd: Option<f64>,
     /// The average score, from 0 to 1.
     pub score: Option<f64>,
 }
@@ -108,11 +118,8 @@ pub struct PerformanceRow {
 pub(super) const CHOICES: u32 = 100;
 
 /// Compares two versions.
-///
-/// # Errors
-/// One of them does not exist, or the database is away.
-#[server(name = Compare, prefix = "/api/pages", endpoint = "compare")]
-pub async fn compare(query: ComparisonQuery) -> Result<Comparison, AppError> {
+#[cfg(feature = "ssr")]
+async fn compare(query: ComparisonQuery) -> Result<Comparison, AppError> {
     use std::collections::BTreeSet;
 
     use versioning::{
@@ -134,7 +141,7 @@ pub async fn compare(query: ComparisonQuery) -> Result<Comparison, AppError> {
     let (drawn, stats, is_simplified, sections, old, new) = versioning::aside(move || {
         let diff = Diff::new(&old, &new, options);
         let drawn = diff_lines(&diff, view, &links);
-        let (stats, is_simplified) = (diff.stats, diff.is_simplified);
+        let (stats, is_simplified) = (diff.stats, diff.is_simplified || drawn.is_simplified);
         let sections = outline::changes(&old, &new);
         (drawn, stats, is_simplified, sections, old, new)
     })
@@ -163,6 +170,40 @@ pub async fn compare(query: ComparisonQuery) -> Result<Comparison, AppError> {
     })
 }
 
+/// Compares the two versions of a page's address, or chooses those that it does not name and leads the browser to the address
+/// that does, with everything else that it said.
+///
+/// # Errors
+/// One of them does not exist, or the database is away.
+#[server(name = Compare, prefix = "/api/pages", endpoint = "compare")]
+pub async fn open_comparison(query: ComparisonQuery, rest: Vec<(String, String)>) -> Result<Compared, AppError> {
+    use leptos_router::params::ParamsMap;
+
+    let is_named = !(query.base.trim().is_empty() || query.head.trim().is_empty());
+    // A form that was refused is shown where it was sent to: elsewhere, what was written would be lost.
+    if is_named || use_context::<super::RefusedPromotion>().is_some() {
+        return Ok(Compared::Whole(Box::new(compare(query).await?)));
+    }
+    let (base, head) = both_versions(&services()?, &query).await?;
+    let name = |content: versioning::PromptContent| {
+        let version = content.version;
+        if version.agent_type.as_str() == query.agent {
+            version.version.to_string()
+        } else {
+            format!("{}@{}", version.agent_type, version.version)
+        }
+    };
+    let mut named: ParamsMap = rest.into_iter().collect();
+    for (side, content) in [("base", base), ("head", head)] {
+        named.remove(side);
+        named.remove(&format!("other_{side}"));
+        named.insert(side, name(content));
+    }
+    let address = format!("/agents/{}/compare{}", query.agent, named.to_query_string());
+    crate::error::lead_to(&address);
+    Ok(Compared::At(address))
+}
+
 /// How the lines of a text end: some with CR LF, some with LF alone.
 #[cfg(feature = "ssr")]
 fn line_ends(text: &str) -> (bool, bool) {
@@ -183,7 +224,7 @@ async fn both_versions(
         Some(head) => named(&agent, &head)?,
         None => match management.seen(&agent).await?.newest {
             Some(newest) => (agent.clone(), newest),
-            None => return Err(versioning::VersioningError::UnknownAgent { agent_type: agent }.into()),
+            None => return Err(management.unknown_agent(&agent).await.into()),
         },
     };
     let base = match super::optional(&query.base) {

@@ -9,8 +9,12 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use versioning::counts::Counts;
 
+use super::Conflict;
 #[cfg(feature = "ssr")]
-use super::{optional, remembered_author, services};
+use super::{
+    conflict::{conflict, saved_before, unsettled},
+    optional, remembered_author, services,
+};
 use crate::{AppError, html::ServerHtml};
 
 /// What the form holds.
@@ -81,10 +85,7 @@ impl EditPage {
     pub fn slim(mut self) -> Self {
         self.form.text = String::new();
         self.versions = Vec::new();
-        if let Some(conflict) = &mut self.conflict {
-            conflict.their_changes = ServerHtml::default();
-            conflict.your_changes = ServerHtml::default();
-        }
+        self.conflict = self.conflict.map(Conflict::slim);
         self
     }
 }
@@ -157,31 +158,6 @@ pub struct EditProblem {
     pub message: String,
 }
 
-/// What somebody else did since the writing began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conflict {
-    /// The version that both started from.
-    pub base: String,
-    /// Theirs.
-    pub theirs: String,
-    /// Who wrote it.
-    pub theirs_by: Option<String>,
-    /// Whether it was there already when the writing began, and only went live since.
-    pub was_there: bool,
-    /// Whether it is live.
-    pub is_live: bool,
-    /// Who made it live.
-    pub live_by: Option<String>,
-    /// What they changed.
-    pub their_changes: ServerHtml,
-    /// What you changed.
-    pub your_changes: ServerHtml,
-    /// Places where both changed the same lines.
-    pub unsettled: u32,
-    /// What their side is called at those places.
-    pub label: String,
-}
-
 /// What the page shows beside the text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Panel {
@@ -205,7 +181,7 @@ pub struct PreviewPanel {
 }
 
 /// The changes against the base.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesPanel {
     /// The lines.
     pub lines: ServerHtml,
@@ -213,6 +189,10 @@ pub struct ChangesPanel {
     pub added: u32,
     /// Lines removed.
     pub removed: u32,
+    /// Changed lines that are not shown.
+    pub hidden: u32,
+    /// Whether the search for the smallest difference was cut short.
+    pub is_simplified: bool,
 }
 
 /// What became of a form that was sent and not saved. In the context of the page that is rendered for it.
@@ -232,6 +212,11 @@ pub struct EditOutcome {
 impl EditOutcome {
     fn of(form: EditForm) -> Self {
         Self { form: Some(form), unread: None, problem: None, conflict: None, panel: None }
+    }
+
+    /// Of a form that is behind what somebody else did: it holds both by now.
+    pub(super) fn conflicting(form: EditForm, conflict: Conflict) -> Self {
+        Self { conflict: Some(conflict), ..Self::of(form) }
     }
 
     /// Of a form that could not be read: the page begins anew, and says so.
@@ -339,7 +324,7 @@ const MAX_PREVIEW: usize = 4 * 1024 * 1024;
 /// The text with its variables filled, rendered as Markdown.
 ///
 /// # Errors
-/// The server cannot be reached.
+/// With its values the text is too long, or the server cannot be reached.
 #[server(name = PreviewDraft, prefix = "/api/pages", endpoint = "preview", input = leptos::server_fn::codec::Json)]
 pub async fn draft_preview(text: String, values: BTreeMap<String, String>) -> Result<PreviewPanel, AppError> {
     use versioning::template;
@@ -350,13 +335,17 @@ pub async fn draft_preview(text: String, values: BTreeMap<String, String>) -> Re
         let message = "With these values the prompt is longer than 4 MiB, which is not previewed. Shorten a value.";
         return Err(AppError::refused("preview_too_long", message));
     }
-    let filled = template::fill(&text, &values);
-    Ok(PreviewPanel {
-        html: crate::render::markdown(&filled.text),
-        variables: template::variables(&text).into_iter().map(str::to_owned).collect(),
-        missing: filled.missing,
-        unused: filled.unused,
-    })
+    // A long text takes a while, in which no thread that serves may wait.
+    let panel = versioning::aside(move || {
+        let filled = template::fill(&text, &values);
+        PreviewPanel {
+            html: crate::render::markdown(&filled.text),
+            variables: template::variables(&text).into_iter().map(str::to_owned).collect(),
+            missing: filled.missing,
+            unused: filled.unused,
+        }
+    });
+    Ok(panel.await?)
 }
 
 /// What a text changes against a version of the agent.
@@ -384,17 +373,20 @@ async fn changes_of(
 }
 
 #[cfg(feature = "ssr")]
-async fn changes(before: String, after: String) -> Result<ChangesPanel, AppError> {
+pub(super) async fn changes(before: String, after: String) -> Result<ChangesPanel, AppError> {
     use versioning::diff::{Diff, DiffOptions};
 
     use crate::render::{DiffLinks, DiffView, diff_lines};
 
     let panel = versioning::aside(move || {
         let diff = Diff::new(&before, &after, DiffOptions::default());
+        let drawn = diff_lines(&diff, DiffView::Unified, &DiffLinks::none());
         ChangesPanel {
-            lines: diff_lines(&diff, DiffView::Unified, &DiffLinks::none()).html,
+            lines: drawn.html,
             added: diff.stats.added,
             removed: diff.stats.removed,
+            hidden: drawn.hidden,
+            is_simplified: diff.is_simplified || drawn.is_simplified,
         }
     });
     Ok(panel.await?)
@@ -448,19 +440,27 @@ pub async fn submit(
     };
     let agent_type = next.agent_type.clone();
     if form.base.is_empty() && services.management.agent_exists(&agent_type).await.unwrap_or(false) {
+        if let Ok(Some(saved)) = saved_before(services, &next, versioning::Version::FIRST).await {
+            return Ok(saved);
+        }
         let message = format!("There is an agent {agent_type} already. Edit it, or choose another name.");
         return Err(problem(form, "agent_type", message));
     }
     use versioning::VersioningError;
-    match services.management.create_next(next).await {
+    match services.management.create_next(next.clone()).await {
         Ok(saved) => Ok(saved),
         Err(
             VersioningError::StaleBase { active: Some(theirs), .. }
             | VersioningError::SavedMeanwhile { version: theirs, .. },
-        ) => match conflict(services, &agent_type, form.clone(), theirs).await {
-            Ok(outcome) => Err(outcome),
-            Err(error) => Err(problem(form, "", error.to_string())),
-        },
+        ) => {
+            if let Ok(Some(saved)) = saved_before(services, &next, theirs).await {
+                return Ok(saved);
+            }
+            match conflict(services, &agent_type, form.clone(), theirs).await {
+                Ok(outcome) => Err(outcome),
+                Err(error) => Err(problem(form, "", error.to_string())),
+            }
+        }
         Err(error) => {
             if let Some(cause) = std::error::Error::source(&error) {
                 tracing::error!(agent_type = %agent_type, cause, "a version could not be saved");
@@ -514,96 +514,6 @@ async fn meant(services: &versioning::Services, form: &EditForm) -> String {
     }
 }
 
-/// What a merge calls the writer's side at its marks.
-#[cfg(feature = "ssr")]
-const YOURS: &str = "yours";
-
-/// The line, from 1, of the first place that the form's own merge marked and that nobody has settled. A prompt can be about
-/// such marks, so those of anybody else are text like any other.
-#[cfg(feature = "ssr")]
-fn unsettled(text: &str, label: &str) -> Option<u32> {
-    let label = optional(label)?;
-    let (first, last) = (format!("<<<<<<< {YOURS}"), format!(">>>>>>> {label}"));
-    let mut begin = None;
-    let mut is_divided = false;
-    for (line, number) in text.lines().zip(1..) {
-        if begin.is_none() {
-            begin = (line == first).then_some(number);
-        } else if !is_divided {
-            is_divided = line == "=======";
-        } else if line == last {
-            return begin;
-        }
-    }
-    None
-}
-
-/// Puts what somebody else wrote and what this form holds together, from what both started with.
-#[cfg(feature = "ssr")]
-async fn conflict(
-    services: &versioning::Services,
-    agent_type: &versioning::AgentType,
-    mut form: EditForm,
-    theirs: versioning::Version,
-) -> Result<Box<EditOutcome>, AppError> {
-    let management = &services.management;
-    let base = match optional(&form.base) {
-        Some(base) => management.get_prompt_content(agent_type, base.parse()?).await?.prompt_text,
-        None => String::new(),
-    };
-    let their_version = management.get_prompt_content(agent_type, theirs).await?;
-    let their_text = their_version.prompt_text;
-    let their_version = their_version.version;
-    let their_changes = changes(base.clone(), their_text.clone()).await?.lines;
-    let your_changes = changes(base.clone(), form.text.clone()).await?.lines;
-    let yours = std::mem::take(&mut form.text);
-    // A label that none of the texts has at a mark of its own.
-    let mut label = theirs.to_string();
-    while [&base, &yours, &their_text].iter().any(|text| text.contains(&format!(">>>>>>> {label}"))) {
-        label.push_str(" (theirs)");
-    }
-    let their_label = label.clone();
-    let merged = versioning::aside(move || {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(300);
-        versioning::merge::merge(&base, &yours, &their_text, (YOURS, &their_label), Some(deadline))
-    })
-    .await?;
-    let seen = management.seen(agent_type).await?;
-    let is_live = seen.active == Some(theirs);
-    let live_by = if is_live {
-        let events = management.events_of_version(agent_type, theirs).await?;
-        events.into_iter().rfind(|event| event.kind == versioning::EventKind::Promoted).and_then(|event| event.actor)
-    } else {
-        None
-    };
-    // What was saved last when the writing began is at least as young as all that was there.
-    let was_there = match optional(&form.seen_newest) {
-        Some(newest) => {
-            let newest = management.get_prompt_content(agent_type, newest.parse()?).await?.version;
-            their_version.created_at <= newest.created_at
-        }
-        None => false,
-    };
-    let text = |version: Option<versioning::Version>| version.map(|version| version.to_string()).unwrap_or_default();
-    let conflict = Conflict {
-        base: std::mem::replace(&mut form.base, theirs.to_string()),
-        theirs: theirs.to_string(),
-        theirs_by: their_version.created_by,
-        was_there,
-        is_live,
-        live_by,
-        their_changes,
-        your_changes,
-        unsettled: merged.conflicts,
-        label: label.clone(),
-    };
-    form.text = merged.text;
-    form.merged = if merged.conflicts > 0 { label } else { String::new() };
-    form.seen_active = text(seen.active);
-    form.seen_newest = text(seen.newest);
-    Ok(Box::new(EditOutcome { conflict: Some(conflict), ..EditOutcome::of(form) }))
-}
-
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
@@ -630,15 +540,5 @@ mod tests {
         ] {
             assert_eq!(LineEnds::of(text), ends, "{text:?}");
         }
-    }
-
-    #[test]
-    fn only_the_marks_of_this_merge_are_unsettled() {
-        let marked = "x\n<<<<<<< yours\na\n=======\nb\n>>>>>>> 1.1.0\n";
-        assert_eq!(unsettled(marked, "1.1.0"), Some(2));
-        assert_eq!(unsettled(marked, ""), None, "no merge wrote it");
-        assert_eq!(unsettled(marked, "1.2.0"), None, "another merge wrote it");
-        assert_eq!(unsettled("<<<<<<< HEAD\na\n=======\nb\n>>>>>>> 1.1.0\n", "1.1.0"), None);
-        assert_eq!(unsettled("a\n=======\nb\n", "1.1.0"), None);
     }
 }

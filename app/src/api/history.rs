@@ -14,6 +14,8 @@ use crate::AppError;
 pub struct HistoryFilter {
     /// One agent; else all of them.
     pub agent: String,
+    /// Where it is all of them: the name of one, or a part that only one has. Whatever was typed.
+    pub named: String,
     /// A part of the author's name.
     pub author: String,
     /// `active`, `draft` or `superseded`.
@@ -31,6 +33,10 @@ pub struct HistoryFilter {
 /// A page of a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryPage {
+    /// The agent that all versions are of; none when they are of any.
+    pub agent: Option<String>,
+    /// When what was typed is no agent's name: the agents that may have been meant. There are no versions then.
+    pub meant: Option<Vec<String>>,
     /// The versions.
     pub rows: Vec<HistoryLine>,
     /// How many there are in all pages.
@@ -87,16 +93,27 @@ const PAGE_SIZE: u32 = 50;
 #[cfg(feature = "ssr")]
 const SPANS: usize = 200;
 
+/// Agents that are offered where a part of a name is part of several.
+#[cfg(feature = "ssr")]
+const OFFERED: usize = 12;
+
 /// A page of the history of one agent or of all.
 ///
 /// # Errors
-/// There is no such agent, or the database is away.
+/// The agent of a history of its own does not exist, or the database is away.
 #[server(name = ReadHistory, prefix = "/api/pages", endpoint = "history")]
 pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, AppError> {
     use versioning::{AgentType, HistoryOrder, HistoryQuery, VersionStatus};
 
     let management = services()?.management;
-    let agent_type = optional(&filter.agent).map(|name| name.parse::<AgentType>()).transpose()?;
+    let mut agent_type = optional(&filter.agent).map(|name| name.parse::<AgentType>()).transpose()?;
+    if let (None, Some(typed)) = (&agent_type, optional(&filter.named)) {
+        let agents = management.overview().await?;
+        match named(&typed, agents.iter().map(|agent| agent.agent_type.as_str())) {
+            Ok(name) => agent_type = Some(name.parse()?),
+            Err(meant) => return Ok(HistoryPage::meaning(meant)),
+        }
+    }
     let page = filter.page.clamp(1, 1_000_000);
     let query = HistoryQuery {
         agent_type: agent_type.clone(),
@@ -122,6 +139,8 @@ pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, AppError> {
     let spans_cut = spans.len() > SPANS;
     spans.truncate(SPANS);
     Ok(HistoryPage {
+        agent: agent_type.map(|agent_type| agent_type.to_string()),
+        meant: None,
         rows: found.versions.into_iter().map(HistoryLine::from).collect(),
         total: found.total,
         pages: u32::try_from(found.total.div_ceil(u64::from(PAGE_SIZE))).unwrap_or(u32::MAX).max(1),
@@ -129,6 +148,39 @@ pub async fn history(filter: HistoryFilter) -> Result<HistoryPage, AppError> {
         spans_cut,
         now: chrono::Utc::now().into(),
     })
+}
+
+#[cfg(feature = "ssr")]
+impl HistoryPage {
+    /// Of no agent, because these may have been meant.
+    fn meaning(agents: Vec<String>) -> Self {
+        Self {
+            agent: None,
+            meant: Some(agents),
+            rows: Vec::new(),
+            total: 0,
+            pages: 1,
+            spans: Vec::new(),
+            spans_cut: false,
+            now: chrono::Utc::now().into(),
+        }
+    }
+}
+
+/// The agent that somebody means who types its name or a part of it; else those that may be meant: the ones with that part, or
+/// the ones whose names are most like it.
+#[cfg(feature = "ssr")]
+fn named<'a>(typed: &str, agents: impl Iterator<Item = &'a str> + Clone) -> Result<&'a str, Vec<String>> {
+    let typed = typed.trim().to_lowercase().replace([' ', '-'], "_");
+    if let Some(exact) = agents.clone().find(|name| *name == typed) {
+        return Ok(exact);
+    }
+    let with_it: Vec<&str> = agents.clone().filter(|name| name.contains(&typed)).take(OFFERED).collect();
+    match with_it[..] {
+        [one] => Ok(one),
+        [] => Err(versioning::nearest(&typed, agents).into_iter().map(str::to_owned).collect()),
+        _ => Err(with_it.into_iter().map(str::to_owned).collect()),
+    }
 }
 
 #[cfg(feature = "ssr")]
@@ -157,5 +209,24 @@ impl From<versioning::Activation> for LiveSpan {
             until: activation.until.map(Moment::from),
             by: activation.by,
         }
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_name_finds_its_agent() {
+        let agents = ["back", "backend_dev", "frontend_dev", "qa_engineer"];
+        let find = |typed: &str| named(typed, agents.into_iter());
+        for (typed, name) in
+            [("back", "back"), (" QA ", "qa_engineer"), ("Frontend Dev", "frontend_dev"), ("front", "frontend_dev")]
+        {
+            assert_eq!(find(typed), Ok(name), "{typed}");
+        }
+        assert_eq!(find("dev"), Err(vec!["backend_dev".into(), "frontend_dev".into()]));
+        assert_eq!(find("qa_enginer"), Err(vec!["qa_engineer".into()]));
+        assert_eq!(find("<zzz>"), Err(Vec::new()));
     }
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 mod comparison;
+mod conflict;
 mod editing;
 mod history;
 mod overview;
@@ -12,9 +13,10 @@ mod promotion;
 mod trial;
 mod version;
 
-pub use comparison::{Comparison, ComparisonQuery, PerformanceRow, Side, compare};
+pub use comparison::{Compared, Comparison, ComparisonQuery, PerformanceRow, Side, open_comparison};
+pub use conflict::Conflict;
 pub use editing::{
-    ChangesPanel, Conflict, EditForm, EditPage, EditProblem, Panel, PreviewPanel, draft_changes, draft_preview, editing,
+    ChangesPanel, EditForm, EditPage, EditProblem, Panel, PreviewPanel, draft_changes, draft_preview, editing,
 };
 pub use history::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, history};
 pub use overview::{ActiveVersion, AgentRow, EventRow, Overview, SEARCH_HITS, SearchHit, overview, search};

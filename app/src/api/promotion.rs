@@ -63,8 +63,10 @@ pub async fn promotion_preview(agent_type: String, version: String) -> Result<Pr
     let number: Version = version.parse()?;
     let next = management.get_prompt_content(&agent, number).await?;
     let live = management.active(&agent).await?;
-    let before = live.as_ref().map_or("", |live| live.prompt_text.as_str());
-    let stats = Diff::new(before, &next.prompt_text, DiffOptions::default()).stats;
+    let before = live.as_ref().map(|live| live.prompt_text.clone()).unwrap_or_default();
+    let after = next.prompt_text.clone();
+    // It can take its whole deadline, which is too long for a thread that serves others.
+    let stats = versioning::aside(move || Diff::new(&before, &after, DiffOptions::default()).stats).await?;
     let is_reissue = next.version.status == VersionStatus::Superseded;
     let becomes = if is_reissue {
         management

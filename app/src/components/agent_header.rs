@@ -48,7 +48,7 @@ pub fn AgentHeader(
             }
         })
         .collect_view();
-    let name = agent_type.clone();
+    let (name, of) = (agent_type.clone(), agent_type.clone());
     let facts = view! {
         <Transition>
             {move || {
@@ -81,7 +81,7 @@ pub fn AgentHeader(
     .into_any();
     view! {
         <header class="agent-head">
-            <div class="agent-facts" data-live="agent">
+            <div class="agent-facts" data-live="agent" data-of=of>
                 <a class="agent-name" href=base.clone()>{name}</a>
                 {facts}
             </div>

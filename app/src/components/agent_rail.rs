@@ -1,18 +1,23 @@
 //! The list of agents at the left of every page; on a phone it unfolds above the page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 use super::version_chip::VersionChip;
 use crate::{AppError, api::Overview};
+
+/// The pages that belong to no agent, for where the header has no room for them.
+const PAGES: [(&str, &str); 5] =
+    [("Agents", "/"), ("History", "/history"), ("Lab", "/lab"), ("Metrics", "/metrics/prompts"), ("New agent", "/new")];
 
 /// Every agent with its active version, and a dot where drafts wait.
 #[component]
 pub fn AgentRail(
     /// What the server said of the agents.
     agents: Resource<Result<Overview, AppError>>,
+    /// The path of the page.
+    #[prop(into)]
+    path: Signal<String>,
 ) -> impl IntoView {
-    let path = use_location().pathname;
     let list = move || {
         view! {
             <Transition>
@@ -58,10 +63,28 @@ pub fn AgentRail(
         }
         .into_any()
     };
+    let pages = PAGES
+        .into_iter()
+        .map(|(name, address)| {
+            // The editor is always loaded whole.
+            let rel = (address == "/new").then_some("external");
+            let is_current = move || (path.read().as_str() == address).then_some("page");
+            view! {
+                <li>
+                    <a href=address rel=rel aria-current=is_current>{name}</a>
+                </li>
+            }
+        })
+        .collect_view();
     view! {
         <nav class="rail" aria-label="Agents">
             <details class="rail-fold">
-                <summary>"Agents"</summary>
+                <summary>"Menu"</summary>
+                <ul class="rail-pages">
+                    {pages} <li>
+                        <a href="/docs/" rel="external">"API"</a>
+                    </li>
+                </ul>
                 <ul data-live="rail-fold">{list()}</ul>
             </details>
             <ul class="rail-list" data-live="rail">{list()}</ul>

@@ -26,6 +26,7 @@ pub fn listen_for_keys(help: NodeRef<Dialog>) {
                 "k" => move_focus("[data-row]", Step::Previous),
                 "n" => move_focus("[data-change]", Step::Next),
                 "p" => move_focus("[data-change]", Step::Previous),
+                "l" => other_side(),
                 "/" => search(),
                 key @ ("0" | "1" | "2") => click(&format!("[data-key=\"{key}\"]")),
                 "Enter" if open_row() => {}
@@ -90,19 +91,26 @@ fn search() {
     }
 }
 
-/// Follows the link of the page that a letter names.
+/// Follows the link of the page that a letter names: that of the agent whose page this is, or else the one that is about all.
 fn go(letter: &str) {
     if letter.len() == 1 && letter.as_bytes()[0].is_ascii_lowercase() {
-        click(&format!("[data-go={letter}]"));
+        let of_agent = format!("[data-go={letter}]");
+        match document().query_selector(&of_agent) {
+            Ok(Some(_)) => click(&of_agent),
+            _ => click(&format!("[data-go-else={letter}]")),
+        }
     }
 }
 
-/// Follows the first link of a row that has the focus itself.
+/// Follows the link that a row is about, else the first one of a row that has the focus itself.
 fn open_row() -> bool {
     let link = document()
         .active_element()
         .filter(|focused| focused.has_attribute("data-row"))
-        .and_then(|row| row.query_selector("a[href]").ok().flatten())
+        .and_then(|row| {
+            let find = |selector| row.query_selector(selector).ok().flatten();
+            find("a[data-open]").or_else(|| find("a[href]"))
+        })
         .and_then(|link| link.dyn_into::<web_sys::HtmlElement>().ok());
     if let Some(link) = &link {
         link.click();
@@ -110,19 +118,59 @@ fn open_row() -> bool {
     link.is_some()
 }
 
-/// Moves the focus among elements of the page; the first key enters them.
+/// Where a bar that stays at the top ends, in pixels: what is above is not in sight.
+const BARS: f64 = 90.0;
+
+/// Moves the focus among elements of the page: from the one that has it or is around what has it, else from the place where the
+/// reader is.
 fn move_focus(selector: &str, step: Step) {
-    let Ok(rows) = document().query_selector_all(selector) else { return };
+    let Ok(found) = document().query_selector_all(selector) else { return };
     let rows: Vec<web_sys::HtmlElement> =
-        (0..rows.length()).filter_map(|index| rows.item(index)?.dyn_into().ok()).collect();
-    let focused = document().active_element();
-    let current = rows.iter().position(|row| focused.as_ref().is_some_and(|focused| row.contains(Some(focused))));
+        (0..found.length()).filter_map(|index| found.item(index)?.dyn_into().ok()).collect();
+    let here = place_of_reader();
+    let current = rows.iter().position(|row| here.as_ref().is_some_and(|here| row.contains(Some(here))));
     let goal = match (current, step) {
-        (None, _) => 0,
         (Some(index), Step::Next) => (index + 1).min(rows.len().saturating_sub(1)),
         (Some(index), Step::Previous) => index.saturating_sub(1),
+        (None, step) => {
+            let is_after = |row: &web_sys::HtmlElement| match &here {
+                Some(here) => here.compare_document_position(row) & web_sys::Node::DOCUMENT_POSITION_FOLLOWING != 0,
+                None => row.get_bounding_client_rect().top() >= BARS,
+            };
+            let next = rows.iter().position(is_after).unwrap_or(rows.len());
+            match step {
+                Step::Next => next.min(rows.len().saturating_sub(1)),
+                Step::Previous => next.saturating_sub(1),
+            }
+        }
     };
     if let Some(row) = rows.get(goal) {
         let _ = row.focus();
+    }
+}
+
+/// What the reader is at: what has the focus inside the content, or the line that the address names while it is in sight. Else
+/// where the page is scrolled to is all there is to go by.
+fn place_of_reader() -> Option<web_sys::Element> {
+    let main = document().query_selector("main").ok().flatten()?;
+    let focused = document().active_element().filter(|focused| *focused != main && main.contains(Some(focused)));
+    focused.or_else(|| {
+        let target = document().query_selector("main :target").ok().flatten()?;
+        let top = target.get_bounding_client_rect().top();
+        let height = window().inner_height().ok()?.as_f64()?;
+        (0.0..height).contains(&top).then_some(target)
+    })
+}
+
+/// From the number of a line to that of the line beside it, in a comparison.
+fn other_side() {
+    let Some(focused) = document().active_element() else { return };
+    let Ok(Some(row)) = focused.closest("tr") else { return };
+    let Ok(numbers) = row.query_selector_all(".no a[href]") else { return };
+    let other = (0..numbers.length())
+        .filter_map(|index| numbers.item(index)?.dyn_into::<web_sys::HtmlElement>().ok())
+        .find(|number| **number != focused);
+    if let Some(other) = other {
+        let _ = other.focus();
     }
 }

@@ -6,17 +6,18 @@ use super::keyboard::listen_for_keys;
 use crate::draft::{Draft, take_from_address};
 
 /// The keys that do something today.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("/", "search"),
     ("g a", "all agents"),
-    ("g h", "the history"),
-    ("g e", "the editor"),
-    ("g c", "the comparison"),
+    ("g h", "the history, of the agent that is open or of all"),
+    ("g e", "the editor, where an agent is open"),
+    ("g c", "the comparison, where an agent is open"),
     ("g l", "the lab"),
     ("g m", "the metrics"),
-    ("j", "the next row"),
-    ("k", "the row before"),
-    ("Enter", "open the row"),
+    ("j", "the next row, or line of a comparison"),
+    ("k", "the row or line before"),
+    ("Enter", "open the row; at a line, put it into the address"),
+    ("l", "the line beside it, in a comparison"),
     ("n", "the next change"),
     ("p", "the change before"),
     ("1 2 0", "left, right, neither, in a blind review"),

@@ -7,7 +7,7 @@ use web_sys::wasm_bindgen::JsCast;
 use crate::{
     AppError,
     api::{PromotionPreview, promotion_preview},
-    components::error_notice::ErrorNotice,
+    components::{error_notice::ErrorNotice, sending::Sending},
     words::{counted, signed},
 };
 
@@ -97,7 +97,7 @@ fn Question(
     .into_any()
 }
 
-/// Makes the dialog around it modal: it holds the focus, and a key closes it, which leads back.
+/// Makes the dialog around it modal: it holds the focus, a key closes it, which leads back, and its form is sent once.
 #[island]
 fn Modal(
     /// The page's address without the question.
@@ -121,7 +121,25 @@ fn Modal(
             let _ = window().location().set_href(&back);
         }
     });
-    on_cleanup(move || keys.remove());
+    // The only form that can be reached is that of the dialog.
+    let sending = Sending::new();
+    let sent = window_event_listener(ev::submit, move |event| {
+        if sending.is_under_way() {
+            event.prevent_default();
+        } else {
+            sending.begin();
+        }
+    });
+    let shown_again = window_event_listener(ev::pageshow, move |event| {
+        if event.persisted() {
+            sending.end();
+        }
+    });
+    on_cleanup(move || {
+        keys.remove();
+        sent.remove();
+        shown_again.remove();
+    });
     view! { <span node_ref=here hidden=true></span> }.into_any()
 }
 

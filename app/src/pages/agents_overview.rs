@@ -33,8 +33,15 @@ pub fn AgentsOverview(
         <Transition fallback=|| view! { <p class="waiting">"Reading the registry…"</p> }>
             {move || Suspend::new(async move {
                 match agents.await {
-                    Ok(overview) if overview.agents.is_empty() => view! { <Nothing /> }.into_any(),
-                    Ok(overview) => view! { <Agents overview /> }.into_any(),
+                    // All of it, because the first agent changes all of it.
+                    Ok(overview) => {
+                        let content = if overview.agents.is_empty() {
+                            view! { <Nothing /> }.into_any()
+                        } else {
+                            view! { <Agents overview /> }.into_any()
+                        };
+                        view! { <div data-live="overview">{content}</div> }.into_any()
+                    }
                     Err(error) => {
                         view! {
                             <h1>"Agents"</h1>
@@ -64,10 +71,12 @@ fn Found(words: String, hits: Result<Vec<SearchHit>, AppError>) -> impl IntoView
     let hint = hits.is_empty().then(|| {
         view! {
             <p class="faint prose">
-                "Searched were the names of agents, the prompts that are live or wait, and the notes of every version. Older                 prompts are found with the filter of the history."
+                "Searched were the names of agents, the prompts that are live or wait, and the notes of every version. Older \
+                prompts are found with the filter of the history."
             </p>
         }
     });
+    let limits = "The search reads the first 100,000 characters of a prompt, and the 20 highest drafts of an agent.";
     let lines = hits
         .into_iter()
         .map(|hit| {
@@ -94,7 +103,7 @@ fn Found(words: String, hits: Result<Vec<SearchHit>, AppError>) -> impl IntoView
                 view! { <p class="excerpt">{pieces}</p> }
             });
             view! {
-                <li>
+                <li tabindex="-1" data-row="">
                     <p>
                         <a href=href>
                             <span class="agent-name">{agent_type}</span>
@@ -117,6 +126,7 @@ fn Found(words: String, hits: Result<Vec<SearchHit>, AppError>) -> impl IntoView
             </div>
             {hint}
             <ol>{lines}</ol>
+            <p class="faint small">{limits}</p>
         </section>
     }
     .into_any()
@@ -164,10 +174,10 @@ fn Agents(overview: Overview) -> impl IntoView {
     view! {
         <div class="page-head">
             <h1>"Agents"</h1>
-            <p class="summary" data-live="summary">{summary}</p>
+            <p class="summary">{summary}</p>
             <a class="button" href="/new" rel="external">"New agent"</a>
         </div>
-        <div class="overview" data-live="overview">
+        <div class="overview">
             <section aria-labelledby="agents-title">
                 <h2 id="agents-title" class="visually-hidden">"What is live"</h2>
                 <table class="agents">

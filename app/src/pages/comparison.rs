@@ -10,7 +10,7 @@ use versioning::outline::SectionChanges;
 
 use crate::{
     AppError,
-    api::{Comparison, ComparisonQuery, Overview, PerformanceRow, Side, compare},
+    api::{Compared, Comparison, ComparisonQuery, Overview, PerformanceRow, Side, open_comparison},
     components::{
         address::{turned, with},
         agent_header::AgentHeader,
@@ -46,7 +46,11 @@ pub fn PromptComparison(
             open: text("open"),
         }
     });
-    let page = Resource::new_blocking(move || asked.get(), compare);
+    let rest = Memo::new(move |_| {
+        let query = query.get().into_iter();
+        query.map(|(name, value)| (name.into_owned(), value)).collect::<Vec<_>>()
+    });
+    let page = Resource::new_blocking(move || (asked.get(), rest.get()), |(asked, rest)| open_comparison(asked, rest));
     view! {
         {move || {
             view! {
@@ -61,7 +65,11 @@ pub fn PromptComparison(
                 let agent = agent.get();
                 Suspend::new(async move {
                     match page.await {
-                        Ok(page) => view! { <Compared page agent query /> }.into_any(),
+                        Ok(Compared::Whole(page)) => view! { <Both page=*page agent query /> }.into_any(),
+                        // The answer leads there by itself.
+                        Ok(Compared::At(address)) => {
+                            view! { <p><a href=address>"The comparison with both versions in its address"</a></p> }.into_any()
+                        }
                         Err(error) => {
                             let place = format!("/agents/{agent}/compare");
                             let asked = asked.get_untracked();
@@ -87,7 +95,7 @@ fn named(side: &Side, agent: &str) -> String {
 }
 
 #[component]
-fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView {
+fn Both(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView {
     let Comparison {
         base,
         head,
@@ -145,13 +153,15 @@ fn Compared(page: Comparison, agent: String, query: ParamsMap) -> impl IntoView 
         }
     });
     let now = now.seconds;
+    let of = format!("{} {}", base.agent_type, head.agent_type);
     let places = [(&base, "Base"), (&head, "Head")]
         .map(|(side, label)| side_card(side, label, &place, &query, &agent, now))
         .into_iter()
         .collect_view();
     view! {
         {chooser}
-        <div class="sides" data-live="sides">{places}</div>
+        // By the names of the two: an answer about two others never takes their place.
+        <div class="sides" data-live=format!("sides-{base_name}-{head_name}") data-of=of>{places}</div>
         <Figures base=base.clone() head=head.clone() variables_added variables_removed sections />
         <section class="difference" aria-labelledby="difference-title">
             <div class="list-head sticky">
@@ -302,7 +312,14 @@ fn Views(query: ParamsMap, place: String) -> impl IntoView {
     .into_any()
 }
 
-/// Counts of both and their change; variables and sections that came and went.
+/// Names that stand in the line of their group; more of them are folded.
+const NAMES: usize = 6;
+
+/// The longest such line, in characters.
+const LINE: usize = 120;
+
+/// Counts of both and their change; variables and sections that came and went. One line each, so that the difference itself begins
+/// in the upper part of the window.
 #[component]
 fn Figures(
     base: Side,
@@ -312,7 +329,7 @@ fn Figures(
     sections: SectionChanges,
 ) -> impl IntoView {
     let (old, new) = (base.counts, head.counts);
-    let rows = [
+    let counts = [
         ("Characters", old.chars, new.chars),
         ("Words", old.words, new.words),
         ("Lines", old.lines, new.lines),
@@ -320,52 +337,69 @@ fn Figures(
     ]
     .into_iter()
     .map(|(name, old, new)| {
+        let change = signed(i64::from(new) - i64::from(old));
         view! {
-            <tr>
-                <th scope="row">{name}</th>
-                <td class="number">{thousands(old)}</td>
-                <td class="number">{thousands(new)}</td>
-                <td class="number">{signed(i64::from(new) - i64::from(old))}</td>
-            </tr>
+            <li>
+                <span class="faint">{name}</span>
+                {format!(" {} → {} ", thousands(old), thousands(new))}
+                <strong>{change}</strong>
+            </li>
         }
     })
     .collect_view();
-    let list = |title: &'static str, class: &'static str, sign: &'static str, names: Vec<String>| {
-        (!names.is_empty()).then(|| {
-            let names = names
-                .into_iter()
-                .map(|name| view! { <li class=class><span class="sign">{sign}</span>{name}</li> })
-                .collect_view();
-            view! {
-                <div>
-                    <h3>{title}</h3>
-                    <ul>{names}</ul>
-                </div>
-            }
-        })
-    };
     view! {
         <section class="figures" aria-labelledby="figures-title">
             <h2 id="figures-title" class="visually-hidden">"In numbers"</h2>
-            <table class="plain">
-                <thead>
-                    <tr>
-                        <th scope="col"><span class="visually-hidden">"Figure"</span></th>
-                        <th scope="col" class="number">{base.version}</th>
-                        <th scope="col" class="number">{head.version}</th>
-                        <th scope="col" class="number">"Change"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-            {list("Variables added", "plus", "+", variables_added)}
-            {list("Variables removed", "minus", "−", variables_removed)}
-            {list("Sections added", "plus", "+", sections.added)}
-            {list("Sections removed", "minus", "−", sections.removed)}
-            {list("Sections changed", "changed", "~", sections.changed)}
+            <ul class="counts" aria-label="Size">{counts}</ul>
+            {names("Variables", [variables_added, variables_removed, Vec::new()])}
+            {names("Sections", [sections.added, sections.removed, sections.changed])}
         </section>
     }
     .into_any()
+}
+
+/// Names that were added, removed and changed; nothing without any.
+fn names(title: &'static str, names: [Vec<String>; 3]) -> Option<AnyView> {
+    const KINDS: [(&str, &str, &str); 3] =
+        [("added", "plus", "+"), ("removed", "minus", "−"), ("changed", "changed", "~")];
+    let all = || names.iter().flatten();
+    let (number, length) = (all().count(), all().map(|name| name.chars().count()).sum::<usize>());
+    if number == 0 {
+        return None;
+    }
+    let counts: Vec<String> = KINDS
+        .iter()
+        .zip(&names)
+        .filter(|(_, names)| !names.is_empty())
+        .map(|((kind, ..), names)| format!("{} {kind}", thousands(names.len() as u64)))
+        .collect();
+    let items = KINDS
+        .into_iter()
+        .zip(names)
+        .flat_map(|((kind, class, sign), names)| {
+            names.into_iter().map(move |name| {
+                view! {
+                    <li class=class>
+                        <span class="sign" aria-hidden="true">{sign}</span>
+                        <span class="visually-hidden">{kind}" "</span>
+                        {name}
+                    </li>
+                }
+            })
+        })
+        .collect_view();
+    let list = view! { <ul class="names" aria-label=title>{items}</ul> };
+    Some(if number <= NAMES && length <= LINE {
+        view! { <div class="named"><span class="faint" aria-hidden="true">{title}</span> {list}</div> }.into_any()
+    } else {
+        view! {
+            <details class="named">
+                <summary><span class="faint">{title}</span> {format!(" {}", counts.join(", "))}</summary>
+                {list}
+            </details>
+        }
+        .into_any()
+    })
 }
 
 /// What recorded calls say of both.
@@ -432,8 +466,8 @@ fn performance_rows(source: &str, model: &str, base: Option<PerformanceRow>, hea
         ("Calls without an answer", |row| Some(format!("{:.1} %", row.error_rate * 100.0))),
         ("Latency, median", |row| row.p50_ms.map(|ms| format!("{ms:.0} ms"))),
         ("Latency, 95th percentile", |row| row.p95_ms.map(|ms| format!("{ms:.0} ms"))),
-        ("Tokens answered, mean", |row| Some(format!("{:.0}", row.output_tokens))),
-        ("Cost of a call, mean", |row| Some(format!("${:.5}", row.cost_usd))),
+        ("Tokens answered, mean", |row| row.output_tokens.map(|tokens| format!("{tokens:.0}"))),
+        ("Cost of a call, mean", |row| row.cost_usd.map(|cost| format!("${cost:.5}"))),
         ("Score, mean", |row| row.score.map(|score| format!("{score:.2}"))),
     ];
     let title = format!("{} · {model}", if source == "lab_run" { "Runs in the lab" } else { "Agents at work" });

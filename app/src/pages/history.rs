@@ -35,7 +35,8 @@ pub fn PromptHistory(
         let text = |name: &str| query.get(name).unwrap_or_default();
         let agent = agent.get();
         HistoryFilter {
-            agent: if agent.is_empty() { text("agent") } else { agent },
+            named: if agent.is_empty() { text("agent") } else { String::new() },
+            agent,
             author: text("author"),
             status: text("status"),
             q: text("q"),
@@ -67,7 +68,7 @@ pub fn PromptHistory(
     };
     view! {
         {head}
-        {move || view! { <Filters filter=filter.get() is_for_all=agent.read().is_empty() /> }}
+        {move || view! { <Filters agents filter=filter.get() is_for_all=agent.read().is_empty() /> }}
         <Transition fallback=|| view! { <p class="waiting">"Reading the history…"</p> }>
             {move || {
                 let (filter, query) = (filter.get(), query.get());
@@ -87,10 +88,10 @@ pub fn PromptHistory(
 
 /// The form of the filters. It works as it stands: its fields become the address.
 #[component]
-fn Filters(filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
+fn Filters(agents: Resource<Result<Overview, AppError>>, filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
     let action = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
-    let is_filtered = !(filter.author.is_empty() && filter.status.is_empty() && filter.q.is_empty())
-        || (is_for_all && !filter.agent.is_empty());
+    let fields = [&filter.author, &filter.status, &filter.q, &filter.named];
+    let is_filtered = fields.into_iter().any(|field| !field.is_empty());
     let all = action.clone();
     let statuses = [("", "any status"), ("active", "active"), ("draft", "draft"), ("superseded", "superseded")]
         .into_iter()
@@ -100,8 +101,24 @@ fn Filters(filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
         view! {
             <label class="field">
                 <span>"Agent"</span>
-                <input name="agent" value=filter.agent.clone() maxlength="50" autocapitalize="off" spellcheck="false" />
+                <input
+                    name="agent"
+                    value=filter.named.clone()
+                    maxlength="50"
+                    autocapitalize="off"
+                    spellcheck="false"
+                    list="agent-names"
+                    placeholder="a name, or a part"
+                />
             </label>
+            <datalist id="agent-names">
+                <Transition>
+                    {move || Suspend::new(async move {
+                        let agents = agents.await.map(|overview| overview.agents).unwrap_or_default();
+                        agents.into_iter().map(|agent| view! { <option value=agent.agent_type></option> }).collect_view()
+                    })}
+                </Transition>
+            </datalist>
         }
     });
     let hidden = |name: &'static str, value: &str| {
@@ -133,19 +150,16 @@ fn Filters(filter: HistoryFilter, is_for_all: bool) -> impl IntoView {
 
 #[component]
 fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_all: bool) -> impl IntoView {
-    let HistoryPage { rows, total, pages, spans, spans_cut, now } = page;
+    let HistoryPage { agent, meant, rows, total, pages, spans, spans_cut, now } = page;
     let place = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
     if rows.is_empty() {
+        let nothing = match meant {
+            Some(meant) => unclear(&place, &query, &filter.named, meant),
+            None => nothing_found(place, total),
+        };
+        // The first version that is like that will stand here.
         return view! {
-            <p class="empty prose">
-                {if total == 0 {
-                    "No version is like that. Loosen the filter, or show all."
-                } else {
-                    "There is no such page. Go back to the first one."
-                }}
-                " "
-                <a href=place>"Show all versions"</a>
-            </p>
+            <div class="beside history" class:alone=is_for_all data-live="versions" data-of=agent>{nothing}</div>
         }
         .into_any();
     }
@@ -211,10 +225,12 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
             </nav>
         }
     });
-    let time_line = (!spans.is_empty())
-        .then(|| view! { <TimeLine spans are_more=spans_cut now=now.seconds agent=filter.agent.clone() /> });
+    let time_line = (!spans.is_empty()).then(|| {
+        let agent = agent.clone().unwrap_or_default();
+        view! { <TimeLine spans are_more=spans_cut now=now.seconds agent /> }
+    });
     view! {
-        <div class="beside history" class:alone=is_for_all data-live="versions">
+        <div class="beside history" class:alone=is_for_all data-live="versions" data-of=agent>
             <section aria-labelledby="versions-title">
                 <form method="get" action=compare>
                     <div class="list-head">
@@ -261,6 +277,44 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
     .into_any()
 }
 
+fn nothing_found(place: String, total: u64) -> AnyView {
+    view! {
+        <p class="empty prose">
+            {if total == 0 {
+                "No version is like that. Loosen the filter, or show all."
+            } else {
+                "There is no such page. Go back to the first one."
+            }}
+            " "
+            <a href=place>"Show all versions"</a>
+        </p>
+    }
+    .into_any()
+}
+
+/// What was typed is no agent's name, and these may have been meant.
+fn unclear(place: &str, query: &ParamsMap, typed: &str, meant: Vec<String>) -> AnyView {
+    let begin = if meant.is_empty() {
+        format!("There is no agent “{typed}”, and none with a name like it. ")
+    } else {
+        format!("There is no agent “{typed}”. Choose one with a name like it: ")
+    };
+    let links = meant
+        .into_iter()
+        .map(|name| {
+            let address = format!("{place}{}", turned(query, "agent", &name));
+            view! {
+                <a class="agent-name" href=address>{name}</a>
+                " · "
+            }
+        })
+        .collect_view();
+    view! {
+        <p class="empty prose">{begin} {links} <a href=place.to_owned()>"Show all versions"</a></p>
+    }
+    .into_any()
+}
+
 fn named(row: &HistoryLine, is_for_all: bool) -> String {
     if is_for_all { format!("{}@{}", row.agent_type, row.version) } else { row.version.clone() }
 }
@@ -302,7 +356,7 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
             <td class="pick">{picks}</td>
             <th scope="row" data-label="Version">
                 {agent}
-                <a class="version" href=format!("{base}/versions/{version}")>{version.clone()}</a>
+                <a class="version" href=format!("{base}/versions/{version}") data-open="">{version.clone()}</a>
             </th>
             <td data-label="Status"><VersionChip version=status.clone() status=status.clone() /></td>
             <td data-label="Created"><RelativeTime moment=created_at now /></td>

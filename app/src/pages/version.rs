@@ -67,6 +67,7 @@ fn Whole(page: VersionPage) -> impl IntoView {
         now,
     } = page;
     let now = now.seconds;
+    let of = agent_type.clone();
     let base = format!("/agents/{agent_type}");
     let here = format!("{base}/versions/{version}");
     let raw = format!("{here}/raw");
@@ -128,7 +129,7 @@ fn Whole(page: VersionPage) -> impl IntoView {
     }
     .into_any();
     view! {
-        <div class="version-head" data-live="version">
+        <div class="version-head" data-live="version" data-of=of>
             <p class="title">
                 <VersionChip version=version.clone() status=status.clone() />
                 <span class="faint">{status.clone()}</span>
@@ -150,7 +151,7 @@ fn Whole(page: VersionPage) -> impl IntoView {
                 </div>
                 <pre class="prompt" tabindex="0" aria-labelledby="prompt-title" inner_html=text.0></pre>
             </section>
-            <aside aria-label="About this version" data-live="about">
+            <aside aria-label="About this version" data-live="about" data-of=agent_type>
                 {notes.map(|notes| view! { <blockquote class="notes">{notes}</blockquote> })}
                 {facts}
                 <h2>"What happened to it"</h2>

@@ -8,7 +8,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use versioning::{AgentType, CallSource, InvalidInput, RecordedCall, Version};
+use uuid::Uuid;
+use versioning::{CallBatchId, CallSource, InvalidInput, RecordedCall, VersioningError};
 
 use super::{
     extract::JsonBody,
@@ -40,6 +41,10 @@ pub struct RecordCallsRequest {
     /// 5,000 at most. Each is looked at by itself: one that is wrong does not keep the others out.
     #[schema(value_type = Vec<CallRequest>, max_items = 5000)]
     calls: Vec<Value>,
+    /// A UUID of your own for this batch. With it the batch counts once, however often it is sent within two days.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    batch_id: Option<Uuid>,
 }
 
 /// A call of a model with a version as its system prompt.
@@ -60,16 +65,14 @@ pub struct CallRequest {
     latency_ms: Option<f64>,
     /// Milliseconds to the first text of the answer.
     first_token_ms: Option<f64>,
-    /// Tokens of the prompt.
-    #[serde(default)]
-    input_tokens: u64,
-    /// Tokens of the answer.
-    #[serde(default)]
-    output_tokens: u64,
-    /// US dollars.
-    #[serde(default)]
-    cost_usd: f64,
-    /// Why there was no answer: a lower-case name such as `timeout` or `rate_limited`. Left out when there was one.
+    /// Tokens of the prompt. Left out when nobody counted them: 0 means none.
+    input_tokens: Option<u64>,
+    /// Tokens of the answer, likewise.
+    output_tokens: Option<u64>,
+    /// US dollars. Left out when the price is not known: 0 means free.
+    cost_usd: Option<f64>,
+    /// Why there was no answer: a lower-case name such as `timeout` or `rate_limited`. Left out when there was one. A call that is
+    /// `cancelled` is kept, but not added to any figures: whoever goes away says nothing about the version.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,49}$")]
     error_kind: Option<String>,
     /// How good the answer was, from 0 to 1, if anybody judged it.
@@ -104,15 +107,16 @@ pub struct RefusedCall {
 /// Record calls
 ///
 /// For agents outside of this server: what their calls took and what came of them, in batches. What is right is recorded, and in
-/// the database when the answer comes; each call that is wrong is answered with its index and the reason. After a 503 nothing
-/// is recorded, and the batch can be sent again.
+/// the database when the answer comes; each call that is wrong is answered with its index and the reason. After
+/// `database_unavailable` nothing is recorded, and the batch can be sent again. After `outcome_unknown`, or no answer at all, nobody
+/// knows: a batch with a `batch_id` can be sent again all the same, and counts once.
 #[utoipa::path(
     post, path = "/calls", tag = "agents", operation_id = "record_calls", request_body = RecordCallsRequest,
     responses(
         (status = 200, description = "What was recorded, and what was not.", body = RecordCallsResponse),
         (status = 413, description = "More than 5,000 calls, or more than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The body does not have the form that is asked for.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away. Nothing was recorded.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The database is away: nothing was recorded (`database_unavailable`), or nobody knows (`outcome_unknown`).", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn record_calls(
@@ -140,19 +144,23 @@ pub async fn record_calls(
     let named: BTreeSet<_> = calls.iter().map(|(_, call)| (call.agent_type.clone(), call.version)).collect();
     let existing = performance.existing(named.clone()).await?;
     if existing.len() < named.len() {
-        let agents = state.services.management.overview().await?;
-        let agents: Vec<_> = agents.iter().map(|agent| agent.agent_type.as_str()).collect();
+        let missing = performance.why_missing(named.difference(&existing).cloned().collect()).await?;
         calls.retain(|(index, call)| {
-            let exists = existing.contains(&(call.agent_type.clone(), call.version));
-            if !exists {
-                refused.push(RefusedCall::new(*index, unknown(&call.agent_type, call.version, &agents)));
+            let why = missing.get(&(call.agent_type.clone(), call.version));
+            if let Some(why) = why {
+                let reason = InvalidInput::new(why.field().unwrap_or_default(), why.code(), why.to_string());
+                refused.push(RefusedCall::new(*index, reason));
             }
-            exists
+            why.is_none()
         });
         refused.sort_by_key(|call| call.index);
     }
     let calls: Vec<_> = calls.into_iter().map(|(_, call)| call).collect();
-    let recorded = performance.record(&calls).await?;
+    let recorded = match request.batch_id {
+        Some(batch) => performance.record_once(CallBatchId(batch), &calls).await,
+        None => performance.record(&calls).await,
+    };
+    let recorded = recorded.map_err(|error| unrecorded(error, request.batch_id.is_some()))?;
     tracing::debug!(recorded, refused = refused.len(), "calls recorded");
     Ok(Json(RecordCallsResponse { recorded, refused }))
 }
@@ -192,10 +200,10 @@ fn check(call: CallRequest, now: DateTime<Utc>) -> Result<RecordedCall, InvalidI
     }
     within("latency_ms", call.latency_ms, MAX_MILLISECONDS, "milliseconds, from 0 to a day")?;
     within("first_token_ms", call.first_token_ms, MAX_MILLISECONDS, "milliseconds, from 0 to a day")?;
-    within("cost_usd", Some(call.cost_usd), MAX_COST, "US dollars, from 0 to 1000000")?;
+    within("cost_usd", call.cost_usd, MAX_COST, "US dollars, from 0 to 1000000")?;
     within("score", call.score, 1.0, "a number from 0 to 1")?;
     for (field, tokens) in [("input_tokens", call.input_tokens), ("output_tokens", call.output_tokens)] {
-        if tokens > MAX_TOKENS {
+        if tokens.is_some_and(|tokens| tokens > MAX_TOKENS) {
             return Err(InvalidInput::new(field, "out_of_range", format!("{field} is at most 1000000000.")));
         }
     }
@@ -234,14 +242,16 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// A version that does not exist, and what may have been meant.
-fn unknown(agent_type: &AgentType, version: Version, agents: &[&str]) -> InvalidInput {
-    if agents.contains(&agent_type.as_str()) {
-        let message =
-            format!("{agent_type} has no version {version}. GET /api/v1/prompts/{agent_type}/versions lists them.");
-        return InvalidInput::new("version", "unknown_version", message);
-    }
-    let near = versioning::nearest(agent_type.as_str(), agents.iter().copied());
-    let near = if near.is_empty() { String::new() } else { format!(" Perhaps {} is meant.", near.join(" or ")) };
-    InvalidInput::new("agent_type", "unknown_agent", format!("There is no agent {agent_type}.{near}"))
+/// Why nothing was recorded, or why nobody knows. The latter says what to do about it.
+fn unrecorded(error: VersioningError, has_id: bool) -> ApiError {
+    let VersioningError::OutcomeUnknown(cause) = &error else { return error.into() };
+    tracing::warn!(error = cause as &dyn std::error::Error, "nobody knows whether a batch of calls was recorded");
+    let detail = if has_id {
+        "The connection to the database was lost while the batch was being recorded. Send it again with the same batch_id: \
+         it counts once."
+    } else {
+        "The connection to the database was lost while the batch was being recorded, and it may be. Give batches a batch_id: \
+         then one can be sent again, and counts once."
+    };
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail)
 }

@@ -71,11 +71,10 @@ async fn read(body: Body) -> Result<axum::body::Bytes, ApiError> {
 fn refused_json(path: &str, error: &serde_json::Error) -> ApiError {
     let said = error.to_string();
     if !error.is_data() {
-        return ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "malformed_json",
-            format!("The body is not JSON in UTF-8: {said}."),
-        );
+        let refusal =
+            ApiError::new(StatusCode::BAD_REQUEST, "malformed_json", format!("The body is not JSON in UTF-8: {said}."));
+        // Where it stops being JSON; the top when that is outside of any field.
+        return if path == "." || path == "?" { refusal } else { refusal.in_field(path) };
     }
     let names_a_field =
         ["missing field", "unknown field", "duplicate field"].iter().any(|start| said.starts_with(start));
@@ -197,6 +196,11 @@ impl Parameters {
     /// The value of a parameter, if it is given.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter that may be given several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A whole number in a range.

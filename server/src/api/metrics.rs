@@ -69,10 +69,14 @@ pub struct CallsResponse {
     latency_p50_ms: Option<f64>,
     /// Nineteen of twenty took at most this long; at most 26 percent too high.
     latency_p95_ms: Option<f64>,
-    /// Tokens answered, together.
-    output_tokens: u64,
-    /// US dollars, together.
-    cost_usd: f64,
+    /// Tokens answered, together; null when they are known of no call.
+    output_tokens: Option<u64>,
+    /// The calls of which they are known.
+    counted_calls: u64,
+    /// US dollars, together; null when they are known of no call.
+    cost_usd: Option<f64>,
+    /// The calls of which they are known.
+    priced_calls: u64,
 }
 
 /// A version and its calls.
@@ -274,8 +278,10 @@ impl From<&CallFigures> for CallsResponse {
             latency_mean_ms: latency.map(|latency| latency.mean_ms),
             latency_p50_ms: latency.map(|latency| latency.p50_ms),
             latency_p95_ms: latency.map(|latency| latency.p95_ms),
-            output_tokens: figures.output_tokens,
-            cost_usd: figures.cost_usd,
+            output_tokens: (figures.counted_calls > 0).then_some(figures.output_tokens),
+            counted_calls: figures.counted_calls,
+            cost_usd: (figures.priced_calls > 0).then_some(figures.cost_usd),
+            priced_calls: figures.priced_calls,
         }
     }
 }

@@ -92,9 +92,10 @@ pub fn router(state: &AppState) -> Router {
         .route("/api", axum::routing::any(unknown_endpoint))
         .route("/api/", axum::routing::any(unknown_endpoint))
         .route("/api/{*path}", axum::routing::any(unknown_endpoint))
+        .merge(docs)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), observe::api));
-    Router::new().merge(api).merge(docs).with_state(state.clone())
+    api.with_state(state.clone())
 }
 
 async fn unknown_endpoint(request: Request) -> ApiError {

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use lab::LabError;
 use serde::Serialize;
 use utoipa::ToSchema;
-use versioning::{AgentType, ErrorKind, InvalidInput, Version, VersioningError};
+use versioning::{ErrorKind, InvalidInput, VersioningError};
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -34,6 +34,9 @@ pub struct Problem {
     pub request_id: String,
 }
 
+/// How much of a name goes into the log when it is none: longer than any that is one.
+const MAX_SUBJECT: usize = 64;
+
 /// What a handler answers when it refuses or fails. The middleware in [`crate::observe`] logs it and writes the problem
 /// document, because it knows the request's id.
 #[derive(Debug, Clone)]
@@ -42,8 +45,8 @@ pub struct ApiError {
     code: &'static str,
     detail: String,
     field: Option<String>,
-    /// For the log alone, as the rest: the agent and the version that it is about.
-    subject: Box<(Option<AgentType>, Option<Version>)>,
+    /// For the log alone, as the rest: the agent and the version that it is about, as they were written.
+    subject: Box<(Option<String>, Option<String>)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -75,8 +78,16 @@ impl ApiError {
     }
 
     /// The agent and the version that it is about, for the log.
-    pub fn subject(&self) -> (Option<&AgentType>, Option<Version>) {
-        (self.subject.0.as_ref(), self.subject.1)
+    pub fn subject(&self) -> (Option<&str>, Option<&str>) {
+        (self.subject.0.as_deref(), self.subject.1.as_deref())
+    }
+
+    /// About this agent and version, which may be no names at all: they are cut to what a log can bear.
+    #[must_use]
+    pub fn about(mut self, agent_type: &str, version: Option<&str>) -> Self {
+        let short = |text: &str| text.chars().take(MAX_SUBJECT).collect::<String>();
+        *self.subject = (Some(short(agent_type)), version.map(short));
+        self
     }
 
     /// Why, for the log.
@@ -97,7 +108,9 @@ impl ApiError {
         // A struct of texts and a number always has a JSON form.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        // Whoever sends a change again whose outcome nobody knows may make it twice.
+        let is_undone = !matches!(self.code, "outcome_unknown" | "request_timeout");
+        if self.status == StatusCode::SERVICE_UNAVAILABLE && is_undone {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -119,7 +132,10 @@ impl From<VersioningError> for ApiError {
             code: error.code(),
             detail: error.to_string(),
             field: error.field().map(Into::into),
-            subject: Box::new((error.subject().0.cloned(), error.subject().1)),
+            subject: Box::new((
+                error.subject().0.map(ToString::to_string),
+                error.subject().1.map(|version| version.to_string()),
+            )),
             cause: error.source().is_some().then(|| Arc::new(error) as Arc<dyn Error + Send + Sync>),
         }
     }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use agents::ModelSettings;
-use app::{LabForm, progress_event};
+use app::{LabForm, page_of_case, progress_event, set_address};
 use axum::{
     Form, Router,
     extract::{DefaultBodyLimit, Path, State},
@@ -16,7 +16,7 @@ use axum::{
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, header};
 use lab::{
-    LabError, Place, ResultFormat, RunPlan, RunRequest, RunStatus, Side, WinnerRequest,
+    LabError, Place, PlacedCase, ResultFormat, RunPlan, RunRequest, RunStatus, Side, WinnerRequest,
     cases::{CaseForm, CaseFormat},
     statistics::Confidence,
 };
@@ -152,13 +152,23 @@ async fn create_set(State(state): State<AppState>, headers: HeaderMap, Form(valu
     answer(&state, "/lab", values, headers, done).await
 }
 
+/// The page of a set that an action was taken on.
+fn set_page(set: &str, values: &[(String, String)]) -> String {
+    set_address(id(set), field(values, "page").parse().unwrap_or(1))
+}
+
+/// Where a case of a set is shown.
+fn case_place(set: &str, case: &PlacedCase) -> String {
+    format!("{}#case-{}", set_address(id(set), page_of_case(case.place)), case.stored.id)
+}
+
 async fn rename_set(
     State(state): State<AppState>,
     Path(set): Path<String>,
     headers: HeaderMap,
     Form(values): Sent,
 ) -> Response {
-    let here = format!("/lab/sets/{}", id(&set));
+    let here = set_page(&set, &values);
     let done = state.lab.rename_set(id(&set), field(&values, "name")).await;
     answer(&state, &here, values, headers, done.map(|()| here.clone()).map_err(Refusal::from)).await
 }
@@ -174,12 +184,14 @@ async fn import_cases(
     headers: HeaderMap,
     Form(values): Sent,
 ) -> Response {
-    let here = format!("/lab/sets/{}", id(&set));
+    let here = set_page(&set, &values);
     // A browser sends line breaks as CR LF.
     let text = field(&values, "text").replace("\r\n", "\n");
     let format = field(&values, "format").parse().unwrap_or_else(|_| CaseFormat::guess(None, &text));
     let done = state.lab.import_cases(id(&set), format, &text).await;
-    answer(&state, &here, values, headers, done.map(|_| here.clone()).map_err(Refusal::from)).await
+    // To the first of what was added.
+    let done = done.map(|imported| set_address(id(&set), page_of_case(imported.first))).map_err(Refusal::from);
+    answer(&state, &here, values, headers, done).await
 }
 
 async fn export_csv(state: State<AppState>, set: Path<String>) -> Response {
@@ -244,11 +256,11 @@ async fn save_case(
         let parsed = form.parse().map_err(|problems| {
             Refusal::Fields(problems.into_iter().map(|problem| (problem.field, problem.message)).collect())
         })?;
-        match case.as_str() {
-            "new" => state.lab.add_cases(id(&set), vec![parsed]).await?,
+        let saved = match case.as_str() {
+            "new" => state.lab.add_case(id(&set), parsed).await?,
             other => state.lab.replace_case(id(&set), id(other), parsed).await?,
-        }
-        Ok(here.clone())
+        };
+        Ok(case_place(&set, &saved))
     };
     let done = done.await;
     let place = if case == "new" { case } else { id(&case).to_string() };
@@ -261,30 +273,33 @@ async fn move_case(
     headers: HeaderMap,
     Form(values): Sent,
 ) -> Response {
-    let here = format!("/lab/sets/{}", id(&set));
     let to = field(&values, "to").parse().unwrap_or(usize::MAX);
-    let done = state.lab.move_case(id(&set), id(&case), to).await;
-    answer(&state, &here, Vec::new(), headers, done.map(|()| here.clone()).map_err(Refusal::from)).await
+    let moved = state.lab.move_case(id(&set), id(&case), to).await;
+    let done = moved.map(|moved| case_place(&set, &moved)).map_err(Refusal::from);
+    answer(&state, &set_page(&set, &values), Vec::new(), headers, done).await
 }
 
 async fn duplicate_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
+    Form(values): Sent,
 ) -> Response {
-    let here = format!("/lab/sets/{}", id(&set));
-    let done = state.lab.duplicate_case(id(&set), id(&case)).await;
-    answer(&state, &here, Vec::new(), headers, done.map(|()| here.clone()).map_err(Refusal::from)).await
+    let copy = state.lab.duplicate_case(id(&set), id(&case)).await;
+    let done = copy.map(|copy| case_place(&set, &copy)).map_err(Refusal::from);
+    answer(&state, &set_page(&set, &values), Vec::new(), headers, done).await
 }
 
 async fn delete_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
+    Form(values): Sent,
 ) -> Response {
-    let here = format!("/lab/sets/{}", id(&set));
-    let done = state.lab.delete_case(id(&set), id(&case)).await;
-    answer(&state, &here, Vec::new(), headers, done.map(|()| here.clone()).map_err(Refusal::from)).await
+    let deleted = state.lab.delete_case(id(&set), id(&case)).await;
+    // Where it stood there is the next one now, or the last one.
+    let done = deleted.map(|deleted| set_address(id(&set), page_of_case(deleted.place))).map_err(Refusal::from);
+    answer(&state, &set_page(&set, &values), Vec::new(), headers, done).await
 }
 
 async fn new_run(State(state): State<AppState>, headers: HeaderMap, Form(values): Sent) -> Response {
@@ -322,7 +337,10 @@ fn run_request(values: &[(String, String)]) -> Result<RunRequest, Vec<(String, S
         let text = field(values, name).trim();
         text.parse().map_err(|error: agents::InvalidModelName| note(name, error.message)).ok()
     };
-    let answers = model("model");
+    // Nothing is asked of a model in a dry run, nor for outputs that are there.
+    let needs_no_model = matches!(field(values, "intent"), "dry" | "outputs");
+    let answers =
+        if needs_no_model && field(values, "model").trim().is_empty() { Some(None) } else { model("model").map(Some) };
     let judge = if field(values, "judge").trim().is_empty() { None } else { model("judge") };
     let mut number = |name: &str, what: &str| -> Option<f64> {
         let text = field(values, name).trim();

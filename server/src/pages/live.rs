@@ -2,10 +2,10 @@
 
 use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
 
-use app::api::EventRow;
+use app::{api::EventRow, frame_parts};
 use axum::{
     Router,
-    extract::{Query, State},
+    extract::{Query, Request, State},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event as SseEvent, KeepAlive},
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use versioning::Event;
 
+use super::provide_page_context;
 use crate::state::AppState;
 
 /// How soon an open stream notices that the server is stopping.
@@ -25,9 +26,30 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Events that a page missed and is told of; it reads everything anew after the first in any case.
 const MISSED: u32 = 100;
 
-/// The address of the stream.
+/// The address of the stream, and of what every page has around it.
 pub fn router() -> Router<AppState> {
-    Router::new().route("/api/pages/events", get(events))
+    Router::new().route("/api/pages/events", get(events)).route("/api/pages/frame", get(frame))
+}
+
+/// A page that is open.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OpenPage {
+    /// Its path.
+    at: String,
+    /// The agent that it is of; empty when it is of none.
+    agent: String,
+}
+
+/// What stands around a page and follows every event. The page itself, with all its texts, is read again only when it shows what
+/// changed.
+async fn frame(State(state): State<AppState>, Query(page): Query<OpenPage>, request: Request) -> Response {
+    let OpenPage { at, agent } = page;
+    let parts = leptos_axum::render_app_async_with_context(
+        move || provide_page_context(&state),
+        move || frame_parts(at.clone(), agent.clone()),
+    );
+    parts(request).await
 }
 
 #[derive(Debug, Deserialize)]

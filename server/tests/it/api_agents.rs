@@ -84,6 +84,35 @@ async fn an_agent_answers_with_what_is_live_and_says_what_that_was(pool: PgPool)
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn all_ten_agents_answer_with_their_prompts(pool: PgPool) {
+    let (client, api) = server(&pool);
+    let seeds = server::seeds::versions().unwrap();
+    let services = versioning::Services::new(PromptStore::new(pool.clone()), versioning::LoadingSettings::default());
+    assert!(services.management.seed(&seeds).await.unwrap());
+    let agents = services.management.overview().await.unwrap();
+    assert_eq!(agents.len(), 10);
+    for agent in agents {
+        let live = services.loading.get_active_prompt(&agent.agent_type).await.unwrap();
+        let text = &live.content().prompt_text;
+        let names = versioning::template::variables(text.as_str());
+        assert!(!names.is_empty(), "{}", agent.agent_type);
+        let without = json!({ "input": "Hi.", "model": MODEL });
+        let refused =
+            ask(&client, agent.agent_type.as_str(), without).await.expect(StatusCode::UNPROCESSABLE_ENTITY).json();
+        let variables: serde_json::Map<String, Value> =
+            names.iter().map(|name| ((*name).to_owned(), json!(format!("<{name}>")))).collect();
+        for name in &names {
+            assert!(refused["detail"].as_str().unwrap().contains(&format!("{{{{{name}}}}}")), "{refused}");
+        }
+        let question = json!({ "input": "Hi.", "model": MODEL, "variables": variables });
+        let answer = ask(&client, agent.agent_type.as_str(), question).await.expect(StatusCode::OK).json();
+        assert_eq!(answer["version"], live.content().version.version.to_string());
+        let sent = api.requests().pop().unwrap().body["messages"][0]["content"].as_str().unwrap().to_owned();
+        assert!(sent.contains(&format!("<{}>", names[0])) && !sent.contains("{{"), "{sent}");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn an_answer_streams(pool: PgPool) {
     let (client, _api) = server(&pool);
     version(&client, "1.0.0", "Be brief.").await;

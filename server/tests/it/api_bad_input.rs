@@ -125,7 +125,8 @@ async fn the_form_of_a_body_is_exact(pool: PgPool) {
         let mut not_utf8 = complete.to_string().into_bytes();
         let position = not_utf8.windows(6).position(|window| window == b"writer").unwrap();
         not_utf8[position] = 0xff;
-        client.post_raw(&path, "application/json", not_utf8).await.problem(400, "malformed_json");
+        let answer = client.post_raw(&path, "application/json", not_utf8).await;
+        assert_eq!(answer.problem(400, "malformed_json").as_deref(), Some("agent_type"));
         for other in ["text/plain", "", "application/x-www-form-urlencoded", "application/jsonx"] {
             client.post_raw(&path, other, complete.to_string()).await.problem(415, "not_json");
         }

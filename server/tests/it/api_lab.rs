@@ -144,11 +144,26 @@ async fn cases_are_imported_exported_and_changed(pool: PgPool) {
     let refused = client.put(&format!("{set}/cases/{id}"), broken).await.expect(StatusCode::BAD_REQUEST).json();
     assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid_case"), &json!("checks")), "{refused}");
     client.post(&format!("{set}/cases/{id}/move"), json!({ "to": 9 })).await.expect(StatusCode::OK);
-    let after = client.post(&format!("{set}/cases/{id}/duplicate"), json!({})).await.expect(StatusCode::CREATED).json();
+    let copy = client.post(&format!("{set}/cases/{id}/duplicate"), json!({})).await.expect(StatusCode::CREATED).json();
+    assert_eq!(
+        (&copy["place"], &copy["name"]),
+        (&json!(3), &json!("First (2)")),
+        "a change answers with the case alone"
+    );
+    let after = client.get(&set).await.expect(StatusCode::OK).json();
     let names: Vec<&str> =
         after["test_cases"].as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Second", "Third", "First", "First (2)"]);
-    client.delete(&format!("{set}/cases/{id}")).await.expect(StatusCode::OK);
+    let page = client.get(&format!("{set}?limit=3")).await.expect(StatusCode::OK);
+    let next = page.headers["link"].to_str().unwrap().to_owned();
+    assert_eq!(next, format!("<{set}?limit=3&cursor=3>; rel=\"next\""));
+    let next = client.get(next.trim_start_matches('<').split('>').next().unwrap()).await.expect(StatusCode::OK);
+    assert!(!next.headers.contains_key("link"), "it is the last page");
+    let next = next.json();
+    assert_eq!((&next["cases"], next["test_cases"].as_array().unwrap().len()), (&json!(4), 1));
+    let refused = client.get(&format!("{set}?cursor=x")).await.expect(StatusCode::BAD_REQUEST).json();
+    assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid_cursor"), &json!("cursor")));
+    client.delete(&format!("{set}/cases/{id}")).await.expect(StatusCode::NO_CONTENT);
     client.patch(&set, json!({ "name": "Renamed" })).await.expect(StatusCode::OK);
     let csv = client.get(&format!("{set}/export?format=csv")).await.expect(StatusCode::OK);
     assert!(String::from_utf8(csv.body).unwrap().contains("Second"));
@@ -182,7 +197,7 @@ async fn whatever_is_wrong_is_named(pool: PgPool) {
     for path in ["runs/x", "runs/00000000-0000-0000-0000-000000000000/verdict", "sets/1"] {
         client.get(&format!("/api/v1/lab/{path}")).await.expect(StatusCode::NOT_FOUND);
     }
-    for path in ["runs?limit=0", "runs?colour=red", "sets?agent_type=No"] {
+    for path in ["runs?limit=0", "runs?colour=red", "runs?cursor=x", "sets?agent_type=No"] {
         client.get(&format!("/api/v1/lab/{path}")).await.expect(StatusCode::BAD_REQUEST);
     }
     let mut outputs = bench.request();

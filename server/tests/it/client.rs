@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use client::{ClientSettings, PromptClient};
@@ -14,10 +14,15 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
 };
 use versioning::{AgentType, LoadErrorKind, PromptLoader, PromptSource};
 
+use server::postgres::PrivatePostgres;
+
 use crate::{
+    outage::load::outage::{Gate, Passage},
     process::{Node, database},
     support::eventually,
 };
@@ -34,15 +39,28 @@ fn settings(url: &str) -> ClientSettings {
     }
 }
 
-/// Something between a client and a server that counts requests and can hang.
+/// Something between a client and a server that listens along, can hang, and can cut.
 struct Proxy {
     url: String,
     /// The server behind it.
     target: Arc<Mutex<SocketAddr>>,
+    seen: Arc<Seen>,
+    /// Raised to close every connection that is open.
+    cuts: watch::Sender<u32>,
+}
+
+#[derive(Default)]
+struct Seen {
     /// Nothing is passed on any more, and nothing is closed.
-    hangs: Arc<AtomicBool>,
-    /// Requests for prompts that were passed on.
-    requests: Arc<AtomicUsize>,
+    hangs: AtomicBool,
+    /// A stream of events is answered with nothing but a head.
+    ends_streams: AtomicBool,
+    /// What was asked for, and when.
+    requests: Mutex<Vec<(Instant, String)>>,
+    /// How often a server said that everything was told.
+    settled: AtomicUsize,
+    /// Connections of clients.
+    connections: AtomicUsize,
 }
 
 impl Proxy {
@@ -50,52 +68,138 @@ impl Proxy {
         let target = Arc::new(Mutex::new(address(server)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (hangs, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (hanging, counted, behind) = (hangs.clone(), requests.clone(), target.clone());
+        let (seen, cuts) = (Arc::new(Seen::default()), watch::channel(0).0);
+        let (sees, behind, cut) = (seen.clone(), target.clone(), cuts.subscribe());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                sees.connections.fetch_add(1, Ordering::SeqCst);
                 let target = *behind.lock().unwrap();
                 let Ok(server) = TcpStream::connect(target).await else { continue };
-                let (mut from_client, mut to_client) = client.into_split();
-                let (mut from_server, mut to_server) = server.into_split();
-                let (hangs, counted) = (hanging.clone(), counted.clone());
+                let (seen, mut cut) = (sees.clone(), cut.clone());
+                cut.mark_unchanged();
                 tokio::spawn(async move {
-                    let mut piece = vec![0; 65_536];
-                    while let Ok(length @ 1..) = from_client.read(&mut piece).await {
-                        counted.fetch_add(
-                            String::from_utf8_lossy(&piece[..length]).matches("/active ").count(),
-                            Ordering::SeqCst,
-                        );
-                        pass(&hangs).await;
-                        if to_server.write_all(&piece[..length]).await.is_err() {
-                            break;
-                        }
-                    }
-                });
-                let hangs = hanging.clone();
-                tokio::spawn(async move {
-                    let mut piece = vec![0; 65_536];
-                    while let Ok(length @ 1..) = from_server.read(&mut piece).await {
-                        pass(&hangs).await;
-                        if to_client.write_all(&piece[..length]).await.is_err() {
-                            break;
-                        }
+                    tokio::select! {
+                        () = pass(client, server, &seen) => {}
+                        _ = cut.changed() => {}
                     }
                 });
             }
         });
-        Self { url, target, hangs, requests }
+        Self { url, target, seen, cuts }
+    }
+
+    fn hang(&self, hangs: bool) {
+        self.seen.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Requests whose path contains this.
+    fn asked(&self, path: &str) -> Vec<(Instant, String)> {
+        let requests = self.seen.requests.lock().unwrap();
+        requests.iter().filter(|(_, request)| request.lines().next().unwrap().contains(path)).cloned().collect()
+    }
+
+    fn prompts(&self) -> usize {
+        self.asked("/active ").len()
+    }
+
+    fn streams(&self) -> usize {
+        self.asked("/events").len()
+    }
+
+    /// Waits until a client has heard everything, over so many streams in all.
+    async fn settled(&self, streams: usize) {
+        eventually("everything is told", async || self.seen.settled.load(Ordering::SeqCst) >= streams).await;
+    }
+}
+
+/// Passes on, both ways, until either side ends.
+async fn pass(client: TcpStream, server: TcpStream, seen: &Seen) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let there = async {
+        let mut piece = vec![0; 65_536];
+        while let Ok(length @ 1..) = from_client.read(&mut piece).await {
+            let text = String::from_utf8_lossy(&piece[..length]).into_owned();
+            let is_stream = text.contains("/events");
+            if text.starts_with("GET ") {
+                seen.requests.lock().unwrap().push((Instant::now(), text));
+            }
+            if is_stream && seen.ends_streams.load(Ordering::SeqCst) {
+                return true;
+            }
+            while_hanging(seen).await;
+            if to_server.write_all(&piece[..length]).await.is_err() {
+                break;
+            }
+        }
+        false
+    };
+    let back = async {
+        let mut piece = vec![0; 65_536];
+        while let Ok(length @ 1..) = from_server.read(&mut piece).await {
+            while_hanging(seen).await;
+            if to_client.write_all(&piece[..length]).await.is_err() {
+                break;
+            }
+            let settled = String::from_utf8_lossy(&piece[..length]).matches("event: current").count();
+            seen.settled.fetch_add(settled, Ordering::SeqCst);
+        }
+    };
+    let is_to_end = tokio::select! {
+        is_to_end = there => is_to_end,
+        () = back => false,
+    };
+    if is_to_end {
+        const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let _ = to_client.write_all(HEAD).await;
+    }
+}
+
+async fn while_hanging(seen: &Seen) {
+    while seen.hangs.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Loads one prompt over and over: every answer must be one.
+struct Reading {
+    is_over: Arc<AtomicBool>,
+    task: JoinHandle<usize>,
+}
+
+impl Reading {
+    fn begin(prompts: &Arc<PromptClient>, agent: AgentType) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (prompts, over) = (prompts.clone(), is_over.clone());
+        let task = tokio::spawn(async move {
+            let (mut answers, mut last) = (0, None);
+            while !over.load(Ordering::SeqCst) {
+                // Far less than any time limit of the network.
+                let load = tokio::time::timeout(Duration::from_secs(2), prompts.load(&agent));
+                let prompt = load.await.expect("the answer does not wait for the network").unwrap();
+                assert!(last <= Some(prompt.version), "{} after {last:?}", prompt.version);
+                last = Some(prompt.version);
+                answers += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            answers
+        });
+        Self { is_over, task }
+    }
+
+    /// How many answers there were.
+    async fn end(self) -> usize {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.task.await.unwrap()
     }
 }
 
 fn address(url: &str) -> SocketAddr {
     url.strip_prefix("http://").unwrap().parse().unwrap()
-}
-
-async fn pass(hangs: &AtomicBool) {
-    while hangs.load(Ordering::SeqCst) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[sqlx::test(migrations = false)]
@@ -108,14 +212,14 @@ async fn a_promotion_reaches_a_remote_memory_by_itself(_: PgPoolOptions, options
     let writer = agent("workshopper");
     let first = prompts.load(&writer).await.unwrap();
     assert_eq!((first.version.to_string().as_str(), first.source), ("1.0.0", PromptSource::Fresh));
-    let asked = proxy.requests.load(Ordering::SeqCst);
+    let asked = proxy.prompts();
     for _ in 0..100 {
         assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Cache);
     }
-    assert_eq!(proxy.requests.load(Ordering::SeqCst), asked, "what is known is not asked for");
+    assert_eq!(proxy.prompts(), asked, "what is known is not asked for");
     // On the other node; nobody asks meanwhile.
     other.patch("workshopper", "Be kind.").await.unwrap();
-    eventually("the client has asked by itself", async || proxy.requests.load(Ordering::SeqCst) > asked).await;
+    eventually("the client has asked by itself", async || proxy.prompts() > asked).await;
     eventually("the new prompt is in memory", async || {
         let prompt = prompts.load(&writer).await.unwrap();
         prompt.source == PromptSource::Cache && &*prompt.text == "Be kind."
@@ -138,7 +242,7 @@ async fn a_hundred_who_ask_at_once_cost_one_request(_: PgPoolOptions, options: P
     for load in loads.collect::<Vec<_>>() {
         assert_eq!(load.await.unwrap(), "1.0.0");
     }
-    assert_eq!(proxy.requests.load(Ordering::SeqCst), 1);
+    assert_eq!(proxy.prompts(), 1);
 }
 
 #[sqlx::test(migrations = false)]
@@ -201,7 +305,7 @@ async fn a_network_that_hangs_delays_no_answer(_: PgPoolOptions, options: PgConn
     let prompts = PromptClient::new(patient).unwrap();
     let writer = agent("workshopper");
     prompts.load(&writer).await.unwrap();
-    proxy.hangs.store(true, Ordering::SeqCst);
+    proxy.hang(true);
     let mut stale = 0;
     while stale < 200 {
         let load = tokio::time::timeout(Duration::from_secs(60), prompts.load(&writer));
@@ -210,7 +314,7 @@ async fn a_network_that_hangs_delays_no_answer(_: PgPoolOptions, options: PgConn
         tokio::task::yield_now().await;
     }
     node.patch("workshopper", "Behind the wall.").await.unwrap();
-    proxy.hangs.store(false, Ordering::SeqCst);
+    proxy.hang(false);
     eventually("what happened meanwhile is heard of", async || {
         &*prompts.load(&writer).await.unwrap().text == "Behind the wall."
     })
@@ -244,4 +348,217 @@ async fn an_older_version_never_follows_a_newer_one(_: PgPoolOptions, options: P
     .await;
     is_over.store(true, Ordering::SeqCst);
     reader.await.unwrap();
+}
+
+/// The registry is to be served in full again so soon after it, or the way to it, is back.
+const RETURN: Duration = Duration::from_secs(2);
+
+/// Waits until answers are sure and promotions are heard of, which has to be soon after the return.
+async fn is_whole(prompts: &PromptClient, node: &Node, back: Instant, text: &str) {
+    let writer = agent("workshopper");
+    eventually("the answer is sure", async || prompts.load(&writer).await.unwrap().source == PromptSource::Cache).await;
+    assert!(back.elapsed() < RETURN, "sure after {:?}", back.elapsed());
+    node.patch("workshopper", text).await.unwrap();
+    eventually("a promotion is there", async || {
+        let prompt = prompts.load(&writer).await.unwrap();
+        &*prompt.text == text && prompt.source == PromptSource::Cache
+    })
+    .await;
+    assert!(back.elapsed() < RETURN, "heard of after {:?}", back.elapsed());
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_away(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let url = database(&options).await;
+    let node = Node::start(&url).await;
+    let proxy = Proxy::before(&node.url).await;
+    // Nothing is set: five minutes to live, an hour of staleness.
+    let prompts = Arc::new(PromptClient::new(ClientSettings::new(&proxy.url)).unwrap());
+    let writer = agent("workshopper");
+    prompts.load(&writer).await.unwrap();
+    proxy.settled(1).await;
+    let reading = Reading::begin(&prompts, writer.clone());
+    assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Cache);
+    node.kill().await;
+    eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
+    // It stays so, while it is tried again and again.
+    let tried = proxy.seen.connections.load(Ordering::SeqCst);
+    eventually("it is tried until the pauses are long", async || {
+        assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Stale);
+        proxy.seen.connections.load(Ordering::SeqCst) >= tried + 10
+    })
+    .await;
+    let again = Node::start(&url).await;
+    *proxy.target.lock().unwrap() = address(&again.url);
+    is_whole(&prompts, &again, Instant::now(), "After the storm.").await;
+    assert!(reading.end().await > 200);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_proxy_that_hangs_is_told_of_and_costs_no_answer(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let node = Node::start_with(&url, &[("VERBATIM_HEARTBEAT", "0.1")]).await;
+    let proxy = Proxy::before(&node.url).await;
+    let prompts = ClientSettings { silence: Duration::from_secs(1), ..ClientSettings::new(&proxy.url) };
+    let prompts = Arc::new(PromptClient::new(prompts).unwrap());
+    let writer = agent("workshopper");
+    prompts.load(&writer).await.unwrap();
+    proxy.settled(1).await;
+    let reading = Reading::begin(&prompts, writer.clone());
+    proxy.hang(true);
+    eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
+    assert_eq!(proxy.seen.settled.load(Ordering::SeqCst), 1, "it was silent for no other reason");
+    for _ in 0..200 {
+        assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Stale);
+    }
+    proxy.hang(false);
+    is_whole(&prompts, &node, Instant::now(), "Behind the wall.").await;
+    assert!(reading.end().await > 200);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_proxy_that_ends_every_stream_is_not_asked_all_the_time(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let proxy = Proxy::before(&node.url).await;
+    proxy.seen.ends_streams.store(true, Ordering::SeqCst);
+    let prompts = PromptClient::new(ClientSettings::new(&proxy.url)).unwrap();
+    let writer = agent("workshopper");
+    prompts.load(&writer).await.unwrap();
+    eventually("it is tried again", async || proxy.streams() >= 6).await;
+    let attempts = proxy.asked("/events");
+    let took = attempts[5].0 - attempts[1].0;
+    assert!(took > Duration::from_millis(1_500), "four pauses took {took:?}");
+    // Promotions are not heard of, so it is asked.
+    node.patch("workshopper", "Without a stream.").await.unwrap();
+    eventually("the new prompt is there", async || &*prompts.load(&writer).await.unwrap().text == "Without a stream.")
+        .await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_stream_that_is_cut_goes_on_where_it_ended(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let proxy = Proxy::before(&node.url).await;
+    let prompts = PromptClient::new(settings(&proxy.url)).unwrap();
+    for name in ["workshopper", "backend_dev"] {
+        prompts.load(&agent(name)).await.unwrap();
+    }
+    // One or two, as the second agent was known in time or not.
+    eventually("both are followed", async || {
+        let streams = proxy.asked("/events");
+        streams.last().is_some_and(|(_, asked)| asked.contains("backend_dev,workshopper"))
+            && proxy.seen.settled.load(Ordering::SeqCst) == streams.len()
+    })
+    .await;
+    let streams = proxy.streams();
+    let asked = proxy.asked("/workshopper/active ").len();
+    proxy.cut();
+    proxy.settled(streams + 1).await;
+    let (_, request) = proxy.asked("/events").pop().unwrap();
+    let id = request.lines().find_map(|line| line.strip_prefix("last-event-id: ")).expect("it says where it was");
+    assert!(id.parse::<i64>().is_ok(), "{id}");
+    // What comes after it is heard of, so everything before was.
+    node.patch("backend_dev", "After the cut.").await.unwrap();
+    eventually("the new prompt is there", async || {
+        &*prompts.load(&agent("backend_dev")).await.unwrap().text == "After the cut."
+    })
+    .await;
+    assert_eq!(prompts.load(&agent("workshopper")).await.unwrap().source, PromptSource::Cache);
+    assert_eq!(proxy.asked("/workshopper/active ").len(), asked, "nothing had to be asked for");
+}
+
+#[sqlx::test(migrations = false)]
+async fn only_agents_that_are_used_are_followed(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let proxy = Proxy::before(&node.url).await;
+    let prompts = PromptClient::new(settings(&proxy.url)).unwrap();
+    prompts.load(&agent("workshopper")).await.unwrap();
+    proxy.settled(1).await;
+    assert!(proxy.asked("/events")[0].1.starts_with("GET /api/v1/prompts/events?agent_type=workshopper HTTP"));
+    // One more, and one that there is not.
+    prompts.load(&agent("qa_engineer")).await.unwrap();
+    prompts.load(&agent("nobody_here")).await.unwrap_err();
+    proxy.settled(2).await;
+    let (_, second) = proxy.asked("/events").pop().unwrap();
+    assert!(second.starts_with("GET /api/v1/prompts/events?agent_type=qa_engineer,workshopper HTTP"), "{second}");
+    assert!(second.contains("last-event-id: "), "{second}");
+    assert_eq!(prompts.load(&agent("workshopper")).await.unwrap().source, PromptSource::Cache, "without any doubt");
+    for name in ["workshopper", "qa_engineer"] {
+        let asked = proxy.asked(&format!("/{name}/active ")).len();
+        assert_eq!(asked, 1);
+        node.patch(name, "Heard of.").await.unwrap();
+        eventually("it is asked by itself", async || proxy.asked(&format!("/{name}/active ")).len() > asked).await;
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn no_answer_is_older_than_is_allowed(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let proxy = Proxy::before(&node.url).await;
+    let writer = agent("workshopper");
+    // Far less than the time to live.
+    let short = ClientSettings { max_staleness: Duration::from_millis(200), ..settings(&proxy.url) };
+    let prompts = PromptClient::new(short).unwrap();
+    prompts.load(&writer).await.unwrap();
+    proxy.settled(1).await;
+    let asked = proxy.prompts();
+    eventually("it is asked for again and again", async || {
+        let prompt = prompts.load(&writer).await.unwrap();
+        assert!(matches!(prompt.source, PromptSource::Cache | PromptSource::Fresh), "{prompt:?}");
+        proxy.prompts() >= asked + 3
+    })
+    .await;
+    // Nobody but the registry itself is good enough.
+    let strict = PromptClient::new(ClientSettings { max_staleness: Duration::ZERO, ..settings(&proxy.url) }).unwrap();
+    for _ in 0..3 {
+        assert_eq!(strict.load(&writer).await.unwrap().source, PromptSource::Fresh);
+    }
+    node.kill().await;
+    eventually("it is told", async || {
+        strict.load(&writer).await.is_err_and(|error| error.kind == LoadErrorKind::TooStale)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_without_its_database_says_how_old_its_answer_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+    let gate = Gate::before(&postgres.connect_options()).await;
+    let node = Node::start(&gate.url).await;
+    let writer = agent("workshopper");
+    node.active("workshopper").await;
+    gate.set(Passage::Shut);
+    eventually("its answer is seconds old", async || {
+        let (_, answer) = node.curl(&["-i"], "/api/v1/prompts/workshopper/active").await.unwrap();
+        let age = answer.lines().find_map(|line| line.strip_prefix("age: ")?.trim().parse::<u32>().ok());
+        age.is_some_and(|age| age >= 2)
+    })
+    .await;
+    let cold = PromptClient::new(settings(&node.url)).unwrap();
+    let prompt = cold.load(&writer).await.unwrap();
+    assert_eq!(prompt.source, PromptSource::Stale);
+    assert!(prompt.age > Duration::from_secs(2), "{prompt:?}");
+    let strict = ClientSettings { max_staleness: Duration::from_secs(1), ..settings(&node.url) };
+    let error = PromptClient::new(strict).unwrap().load(&writer).await.unwrap_err();
+    assert_eq!((error.kind, error.last_known.unwrap().text), (LoadErrorKind::TooStale, prompt.text));
+    gate.set(Passage::Open);
+    eventually("it is sure again", async || cold.load(&writer).await.unwrap().source == PromptSource::Cache).await;
+    drop(node);
+    postgres.stop().await.unwrap();
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_file_that_cannot_be_written_is_written_later(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("not there yet").join("prompts.json");
+    let with_file = ClientSettings { fallback_file: Some(file.clone()), ..settings(&node.url) };
+    let prompts = PromptClient::new(with_file).unwrap();
+    prompts.load(&agent("workshopper")).await.unwrap();
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    eventually("it is written", async || file.exists()).await;
 }

@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Stdio};
 
+use rustix::process::{Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -102,7 +103,9 @@ async fn the_example_in_python_is_sent_only_what_changed(_: PgPoolOptions, optio
         line.and_then(|line| line.rsplit(' ').next()).unwrap_or("none").to_owned()
     };
     assert_eq!((answers(200), answers(304)), ("2".into(), "1".into()), "{metrics}");
-    // The registry is gone; the agent goes on.
+    // The registry does not answer any more, then it is gone; the agent goes on.
+    kill_process(node.pid(), Signal::STOP).unwrap();
+    assert_eq!(load().await, "1.1.1");
     node.kill().await;
     assert_eq!(load().await, "1.1.1");
 }

@@ -15,6 +15,7 @@ mod openapi;
 mod outage;
 mod page_files;
 mod page_forms;
+mod page_lab;
 mod page_live;
 mod private_postgres;
 mod probes;

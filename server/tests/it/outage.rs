@@ -9,7 +9,7 @@ use crate::{process::Node, support::eventually};
 
 #[expect(dead_code, reason = "what the benchmarks use of it")]
 #[path = "../../benches/support/mod.rs"]
-mod load;
+pub mod load;
 
 use load::{
     Connection, body_of,

@@ -143,7 +143,11 @@ async fn a_new_agent_begins_with_a_form(pool: PgPool) {
     let fields = [("agent_type", "writer"), ("text", "Write plainly."), ("intent", "save")];
     let answer = send(&client, "/new", &fields).await.expect(StatusCode::SEE_OTHER);
     assert_eq!(location(&answer), "/agents/writer/versions/1.0.0");
-    let answer = send(&client, "/new", &fields).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    // Sent twice, by a double click perhaps, it leads to what was saved; another text does not take its place.
+    let again = send(&client, "/new", &fields).await.expect(StatusCode::SEE_OTHER);
+    assert_eq!(location(&again), "/agents/writer/versions/1.0.0");
+    let other = [("agent_type", "writer"), ("text", "Write at length."), ("intent", "save")];
+    let answer = send(&client, "/new", &other).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     assert!(String::from_utf8(answer.body).unwrap().contains("There is an agent writer already"));
     let answer = send(&client, "/new", &[("agent_type", "Bad Name"), ("text", "x"), ("intent", "save")]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -188,7 +192,7 @@ async fn pages_are_whole_without_scripts(pool: PgPool) {
         ("/agents/writer?promote=1.2.0", vec!["dialog", "Promote 1.2.0", "1.1.0", "→"]),
         ("/agents/writer?promote=1.0.0", vec!["Fix forward with the text of 1.0.0", "Make it live as 1.1.1"]),
         ("/agents/writer/versions/1.0.0", vec!["writer 1.0.0", "SHA-256", "Fix forward with this text"]),
-        ("/agents/writer/compare", vec!["<del>1</del>", "<ins>2</ins>", "No data yet"]),
+        ("/agents/writer/compare?base=1.1.0&head=1.2.0", vec!["<del>1</del>", "<ins>2</ins>", "No data yet"]),
         ("/agents/writer/compare?base=1.0.0&head=1.1.0&view=unified", vec!["unified", "<del>0</del>"]),
         ("/agents/writer/edit?from=1.0.0", vec!["name=\"base\" value=\"1.0.0\"", "writer 1.0.0", "1.1.1", "2.0.0"]),
         ("/history?agent=writer&status=draft", vec!["1 version", "1.2.0"]),
@@ -202,6 +206,101 @@ async fn pages_are_whole_without_scripts(pool: PgPool) {
         }
         assert!(!page.contains("Something went wrong"), "{path}");
     }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn the_address_of_a_comparison_names_both_versions(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    client.live("writer", "1.1.0").await;
+    client.create("writer", "1.2.0").await;
+    client.create("other", "1.0.0").await;
+    for (asked, named) in [
+        ("", "base=1.1.0&head=1.2.0"),
+        ("?base=1.0.0", "base=1.0.0&head=1.2.0"),
+        ("?head=1.1.0", "base=1.0.0&head=1.1.0"),
+        ("?base=&head=+", "base=1.1.0&head=1.2.0"),
+        ("?other_base=other%401.0.0", "base=other%401.0.0&head=1.2.0"),
+        ("?view=unified&done=1.1.0&ws=ignore", "view=unified&done=1.1.0&ws=ignore&base=1.1.0&head=1.2.0"),
+    ] {
+        let answer = client.get(&format!("/agents/writer/compare{asked}")).await.expect(StatusCode::SEE_OTHER);
+        let found = percent_encoding::percent_decode_str(location(&answer)).decode_utf8().unwrap().into_owned();
+        let named = percent_encoding::percent_decode_str(named).decode_utf8().unwrap();
+        assert_eq!(found, format!("/agents/writer/compare?{named}"), "{asked}");
+        let page = client.get(location(&answer)).await.expect(StatusCode::OK);
+        let page = String::from_utf8(page.body).unwrap();
+        assert!(page.contains("data-live=\"sides-"), "{asked}");
+    }
+    for (asked, status) in [("nobody/compare", 404), ("writer/compare?base=9.9.9", 404), ("Bad/compare", 400)] {
+        assert_eq!(client.get(&format!("/agents/{asked}")).await.status, status, "{asked}");
+    }
+}
+
+/// The part of a page that follows what happens under a name.
+fn live_part<'a>(page: &'a str, name: &str) -> &'a str {
+    let (_, part) = page.split_once(&format!("data-live=\"{name}\"")).unwrap();
+    part
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_part_that_follows_is_there_before_there_is_anything_in_it(pool: PgPool) {
+    let client = Client::new(&pool);
+    assert!(live_part(&text_of(&client, "/").await, "overview").contains("Write the first prompt"));
+    client.live("writer", "1.0.0").await;
+    assert!(live_part(&text_of(&client, "/").await, "overview").contains("1 live"));
+    for (path, found) in [
+        ("/agents/writer?status=draft", "No version is like that"),
+        ("/agents/writer?page=9", "There is no such page"),
+        ("/agents/writer", "1 version"),
+        ("/history?agent=nobody", "There is no agent “nobody”"),
+        ("/history?q=nothing+like+it", "No version is like that"),
+    ] {
+        assert!(live_part(&text_of(&client, path).await, "versions").contains(found), "{path}");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn the_history_of_all_is_filtered_by_a_part_of_a_name(pool: PgPool) {
+    let client = Client::new(&pool);
+    for agent in ["backend_dev", "frontend_dev", "qa_engineer"] {
+        client.live(agent, "1.0.0").await;
+    }
+    for (typed, there, not_there) in [
+        ("qa", vec!["1 version", "qa_engineer@1.0.0", "What was live when"], vec!["backend_dev@1.0.0"]),
+        ("dev", vec!["There is no agent “dev”", "?agent=backend%5Fdev", "?agent=frontend%5Fdev"], vec!["@1.0.0"]),
+        ("qa_enginer", vec!["There is no agent", "?agent=qa%5Fengineer"], vec!["@1.0.0"]),
+        ("%3Cb%3E", vec!["none with a name like it", "&lt;b&gt;"], vec!["<b>", "@1.0.0"]),
+        ("", vec!["3 versions"], vec![]),
+    ] {
+        let page = text_of(&client, &format!("/history?agent={typed}")).await;
+        let part = live_part(&page, "versions");
+        let lacks: Vec<_> = there.into_iter().filter(|text| !part.contains(text)).collect();
+        assert_eq!(lacks, Vec::<&str>::new(), "{typed}: {part}");
+        assert!(!not_there.into_iter().any(|text| part.contains(text)), "{typed}: {part}");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_stands_around_a_page_can_be_had_without_it(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("other", "1.0.0").await;
+    client.live("writer", "1.0.0").await;
+    client.create("writer", "1.1.0").await;
+    let frame = text_of(&client, "/api/pages/frame?at=%2Fagents%2Fwriter%2Fedit&agent=writer").await;
+    for rail in ["rail", "rail-fold"] {
+        let part = live_part(&frame, rail);
+        assert!(
+            part.contains("href=\"/agents/writer\" aria-current=\"true\"") && part.contains("drafts wait"),
+            "{part}"
+        );
+        assert!(part.contains("href=\"/agents/other\""), "{part}");
+    }
+    assert!(live_part(&frame, "agent").contains("1 draft"), "{frame}");
+    assert!(!frame.contains("<main") && !frame.contains("<head>"), "{frame}");
+    let frame = text_of(&client, "/api/pages/frame?at=%2Fnowhere").await;
+    assert!(!frame.contains("data-live=\"agent\"") && !frame.contains("aria-current=\"true\""), "{frame}");
+    // Nobody's page at all is as well answered.
+    text_of(&client, "/api/pages/frame?agent=%3Cb%3E").await;
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -484,4 +583,185 @@ async fn an_address_that_only_takes_forms_leads_to_their_page(pool: PgPool) {
         let answer = client.get(form).await.expect(StatusCode::SEE_OTHER);
         assert_eq!(location(&answer), page);
     }
+}
+
+/// The first button of the editor's form: the one that a browser presses when a field is left with Enter.
+fn first_button(page: &str) -> &str {
+    let form = page.split("class=\"desk\"").nth(1).unwrap();
+    form.split("<button").nth(1).unwrap().split("</button>").next().unwrap()
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn enter_in_a_value_of_the_preview_looks_again_and_saves_nothing(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    let look = [("base", "1.0.0"), ("text", "Be {{tone}}."), ("value.tone", "kind"), ("intent", "preview")];
+    let answer = send(&client, "/agents/writer/edit", &look).await.expect(StatusCode::OK);
+    let page = String::from_utf8(answer.body).unwrap();
+    assert!(page.contains("<p>Be kind.</p>"));
+    let button = first_button(&page);
+    assert!(button.contains("value=\"preview\"") && button.contains("formnovalidate"), "{button}");
+    let answer = send(&client, "/agents/writer/edit", &[look[0], look[1], ("intent", "changes")]).await;
+    let page = String::from_utf8(answer.body).unwrap();
+    let button = first_button(&page);
+    assert!(button.contains("value=\"save\"") && !button.contains("formnovalidate"), "{button}");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_is_sent_twice_is_saved_once(pool: PgPool) {
+    let client = Client::new(&pool);
+    client.live("writer", "1.0.0").await;
+    let mut form = vec![
+        ("base", "1.0.0"),
+        ("seen_active", "1.0.0"),
+        ("seen_newest", "1.0.0"),
+        ("text", "Be kind."),
+        ("notes", "Kinder."),
+        ("author", "ada"),
+        ("bump", "minor"),
+    ];
+    for (intent, version) in [("save", "1.1.0"), ("promote", "1.2.0")] {
+        let mut fields = form.clone();
+        fields.push(("intent", intent));
+        for _ in 0..2 {
+            let answer = send(&client, "/agents/writer/edit", &fields).await.expect(StatusCode::SEE_OTHER);
+            assert_eq!(location(&answer), format!("/agents/writer/versions/{version}"));
+        }
+        // Whatever else is another version is a conflict.
+        for other in [("notes", ""), ("author", "bob"), ("bump", "major"), ("text", "Be calm."), ("base", "")] {
+            let mut fields = fields.clone();
+            fields.retain(|(name, _)| *name != other.0);
+            fields.push(other);
+            let answer = send(&client, "/agents/writer/edit", &fields).await;
+            assert_ne!(answer.status, StatusCode::SEE_OTHER, "{intent} with another {}", other.0);
+        }
+        form.retain(|(name, _)| !["seen_newest", "text"].contains(name));
+        form.extend([("seen_newest", "1.1.0"), ("text", "Be kinder.")]);
+    }
+    // Saved is not live.
+    let fields = [("agent_type", "other"), ("text", "You plan."), ("author", "ada"), ("intent", "save")];
+    for _ in 0..2 {
+        let answer = send(&client, "/new", &fields).await.expect(StatusCode::SEE_OTHER);
+        assert_eq!(location(&answer), "/agents/other/versions/1.0.0");
+    }
+    let fields = [fields[0], fields[1], fields[2], ("intent", "promote")];
+    send(&client, "/new", &fields).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// A writer's form, and what a conflict makes of it.
+struct Conflicting {
+    /// What is saved and promoted after 1.0.0, oldest first: number, text, base; empty for none.
+    others: &'static [(&'static str, &'static str, &'static str)],
+    /// How many of them the writer sees.
+    seen: usize,
+    base: &'static str,
+    text: &'static str,
+    merged: &'static str,
+    their_base: &'static str,
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn their_change_is_what_the_writer_did_not_know(pool: PgPool) {
+    let client = Client::new(&pool);
+    for (number, case) in [
+        // The writer goes back behind 1.1.0, and the next one builds on it.
+        Conflicting {
+            others: &[("1.1.0", "a\nB\nc\nd\ne\n", "1.0.0"), ("1.2.0", "a\nB\nc\nd\nE\n", "1.1.0")],
+            seen: 1,
+            base: "1.0.0",
+            text: "A\nb\nc\nd\ne\n",
+            merged: "A\nb\nc\nd\nE\n",
+            their_base: "1.1.0",
+        },
+        // The same, of somebody who says no base.
+        Conflicting {
+            others: &[("1.1.0", "a\nB\nc\nd\ne\n", ""), ("1.2.0", "a\nB\nc\nd\nE\n", "")],
+            seen: 1,
+            base: "1.0.0",
+            text: "A\nb\nc\nd\ne\n",
+            merged: "A\nb\nc\nd\nE\n",
+            their_base: "1.1.0",
+        },
+        // Two changes since, of which the last builds on the other.
+        Conflicting {
+            others: &[("1.1.0", "a\nB\nc\nd\ne\n", "1.0.0"), ("1.2.0", "a\nB\nc\nd\nE\n", "1.1.0")],
+            seen: 0,
+            base: "1.0.0",
+            text: "a\nb\nc\nD\ne\n",
+            merged: "a\nB\nc\n<<<<<<< yours\nD\ne\n=======\nd\nE\n>>>>>>> 1.2.0\n",
+            their_base: "1.0.0",
+        },
+        // Somebody mends what was live twice, the second time after the writer began.
+        Conflicting {
+            others: &[("1.0.1", "a\nB\nc\nd\ne\n", "1.0.0"), ("1.0.2", "a\nb\nc\nd\ne\n", "1.0.1")],
+            seen: 1,
+            base: "1.0.1",
+            text: "a\nB\nc\nd\nE\n",
+            merged: "a\nb\nc\nd\nE\n",
+            their_base: "1.0.1",
+        },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let agent = format!("writer_{number}");
+        let create = async |version: &str, text: &str, base: &str| {
+            let mut body = serde_json::json!({ "agent_type": agent, "version": version, "prompt_text": text });
+            if !base.is_empty() {
+                body["base_version"] = base.into();
+            }
+            client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
+            let body = serde_json::json!({ "agent_type": agent, "version": version });
+            client.post("/api/v1/prompts/promote", body).await.expect(StatusCode::OK);
+        };
+        create("1.0.0", "a\nb\nc\nd\ne\n", "").await;
+        for (version, text, base) in case.others {
+            create(version, text, base).await;
+        }
+        let seen = case.seen.checked_sub(1).map_or("1.0.0", |last| case.others[last].0);
+        let fields = [
+            ("base", case.base),
+            ("seen_active", seen),
+            ("seen_newest", seen),
+            ("text", case.text),
+            ("bump", "patch"),
+            ("intent", "save"),
+        ];
+        let answer = send(&client, &format!("/agents/{agent}/edit"), &fields).await.expect(StatusCode::CONFLICT);
+        let page = String::from_utf8(answer.body).unwrap();
+        let escaped = case.merged.replace('<', "&lt;");
+        assert!(page.contains(&format!(">\n{escaped}</textarea>")), "case {number}: {page}");
+        let theirs = case.others.last().unwrap().0;
+        let comparison = format!("/agents/{agent}/compare?base={}&amp;head={theirs}", case.their_base);
+        assert!(page.contains(&comparison), "case {number} links {comparison}");
+        for link in [theirs, case.base, case.their_base] {
+            assert!(page.contains(&format!("href=\"/agents/{agent}/versions/{link}\"")), "case {number} links {link}");
+        }
+        assert!(page.contains(&format!("Text of {}", case.base)), "case {number} shows the base");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_text_that_was_brought_back_is_a_change_of_what_was_live(pool: PgPool) {
+    let client = Client::new(&pool);
+    let create = async |version: &str, text: &str| {
+        let body = serde_json::json!({ "agent_type": "writer", "version": version, "prompt_text": text });
+        client.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
+        let body = serde_json::json!({ "agent_type": "writer", "version": version });
+        client.post("/api/v1/prompts/promote", body).await.expect(StatusCode::OK);
+    };
+    create("1.0.0", "a\nb\nc\nd\ne\n").await;
+    create("1.1.0", "a\nB\nc\nd\ne\n").await;
+    let fields = [("version", "1.0.0"), ("expected_active", "1.1.0"), ("back", "/agents/writer")];
+    send(&client, "/agents/writer/reissue", &fields).await.expect(StatusCode::SEE_OTHER);
+    let fields = [
+        ("base", "1.1.0"),
+        ("seen_active", "1.1.0"),
+        ("seen_newest", "1.1.0"),
+        ("text", "a\nB\nc\nd\nE\n"),
+        ("intent", "save"),
+    ];
+    let answer = send(&client, "/agents/writer/edit", &fields).await.expect(StatusCode::CONFLICT);
+    let page = String::from_utf8(answer.body).unwrap();
+    assert!(page.contains(">\na\nb\nc\nd\nE\n</textarea>"), "{page}");
 }

@@ -14,7 +14,10 @@ async fn a_node_is_ready_when_its_database_is_migrated(pool: PgPool) {
     let client = Client::new(&pool);
     client.get("/healthz").await.expect(StatusCode::OK);
     let ready = client.get("/readyz").await.expect(StatusCode::OK).json();
-    assert_eq!(ready, json!({ "ready": true, "database": "ok", "migrations": "ok", "draining": false }));
+    assert_eq!(
+        ready,
+        json!({ "ready": true, "database": "ok", "migrations": "ok", "listening": false, "draining": false })
+    );
     // As if an older node had migrated the database.
     sqlx::query("delete from _sqlx_migrations").execute(&pool).await.unwrap();
     let pending = client.get("/readyz").await.expect(StatusCode::SERVICE_UNAVAILABLE).json();

@@ -17,6 +17,7 @@ use tokio::{
     process::{Child, Command},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
+use versioning::MIGRATOR;
 
 use crate::support::eventually;
 
@@ -273,6 +274,30 @@ async fn a_server_that_is_told_to_stop_ends_what_it_began(_: PgPoolOptions, opti
     assert!(node.child.wait().await.unwrap().success());
 }
 
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_start_that_waits_can_be_stopped(pool: PgPoolOptions, options: PgConnectOptions) {
+    let pool = pool.connect_with(options.clone()).await.unwrap();
+    let url = database(&options).await;
+    for command in ["serve", "seed"] {
+        let mut holder = pool.begin().await.unwrap();
+        sqlx::query("lock table _sqlx_migrations").execute(&mut *holder).await.unwrap();
+        let address: &[&str] = if command == "serve" { &["--addr", "127.0.0.1:0"] } else { &[] };
+        let mut child = verbatim().args([command, "--database-url", &url]).args(address).spawn().unwrap();
+        eventually("it waits for the schema", async || {
+            sqlx::query_scalar("select exists (select 1 from pg_locks where not granted)")
+                .fetch_one(&mut *holder)
+                .await
+                .unwrap()
+        })
+        .await;
+        kill_process(Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap(), Signal::TERM).unwrap();
+        let ended = child.wait().await.unwrap();
+        // It ended by itself: nothing was left running, whatever it says of its work.
+        assert_eq!(ended.code(), Some(i32::from(command != "serve")), "{command}");
+        holder.rollback().await.unwrap();
+    }
+}
+
 #[sqlx::test(migrations = false)]
 async fn an_export_can_be_carried_to_another_database(_: PgPoolOptions, options: PgConnectOptions) {
     let url = database(&options).await;
@@ -319,14 +344,17 @@ async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options
     assert_eq!(write("versions", first.clone()).await, 201);
     assert_eq!(write("promote", json!({ "agent_type": "writer", "version": "1.0.0" })).await, 200);
     assert_eq!(write("versions", first).await, 400);
+    let no_version = json!({ "agent_type": "writer", "version": "01.0.0", "prompt_text": "x" });
+    assert_eq!(write("versions", no_version).await, 400);
     node.active("writer").await;
     node.active("writer").await;
-    for (message, request) in [
-        ("version created", Some("the-one")),
-        ("version promoted", Some("the-one")),
-        ("refused", Some("the-one")),
-        ("cache miss", None),
-        ("cache hit", None),
+    for (message, version, request) in [
+        ("version created", "1.0.0", Some("the-one")),
+        ("version promoted", "1.0.0", Some("the-one")),
+        ("refused", "1.0.0", Some("the-one")),
+        ("refused", "01.0.0", Some("the-one")),
+        ("cache miss", "1.0.0", None),
+        ("cache hit", "1.0.0", None),
     ] {
         loop {
             let line = node.log.recv().await.expect("the line comes");
@@ -334,7 +362,7 @@ async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options
             if line["message"] != message {
                 continue;
             }
-            assert_eq!((&line["agent_type"], &line["version"]), (&json!("writer"), &json!("1.0.0")), "{line}");
+            assert_eq!((&line["agent_type"], &line["version"]), (&json!("writer"), &json!(version)), "{line}");
             let id = if message == "refused" { &line["id"] } else { &line["span"]["id"] };
             if let Some(request) = request {
                 assert_eq!(id, request, "{line}");

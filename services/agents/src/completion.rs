@@ -42,7 +42,8 @@ async fn collect(
     let mut text = String::new();
     let mut time_to_first_token = None;
     while let Some(piece) = pieces.next().await {
-        match piece? {
+        let piece = piece.map_err(|error| if time_to_first_token.is_some() { error.after_text() } else { error })?;
+        match piece {
             Piece::Text(more) => {
                 if !more.is_empty() {
                     time_to_first_token.get_or_insert_with(|| started.elapsed());

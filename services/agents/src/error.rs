@@ -14,14 +14,28 @@ pub struct ModelError {
     pub kind: ModelErrorKind,
     /// What went wrong.
     pub message: String,
-    /// How long the provider asks to be left alone, at most [`LONGEST_RETRY_AFTER`](crate::LONGEST_RETRY_AFTER).
+    /// How long the provider asks to be left alone. Longer than [`LONGEST_RETRY_AFTER`](crate::LONGEST_RETRY_AFTER) nothing waits.
     pub retry_after: Option<Duration>,
+    /// Whether a part of the answer had come.
+    pub after_text: bool,
 }
 
 impl ModelError {
     /// A failure.
     pub fn new(kind: ModelErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self { kind, message: message.into(), retry_after: None, after_text: false }
+    }
+
+    /// The same, after a part of the answer.
+    #[must_use]
+    pub fn after_text(self) -> Self {
+        Self { after_text: true, ..self }
+    }
+
+    /// Whether the provider may bill for it: it had begun to answer, or may well have done.
+    pub fn may_cost(&self) -> bool {
+        use ModelErrorKind::{Broken, Timeout, TooLong};
+        self.after_text || matches!(self.kind, Timeout | Broken | TooLong)
     }
 
     /// The same, with what the provider said about when to come back.
@@ -92,9 +106,10 @@ impl ModelErrorKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether the same request may well succeed in a moment.
+    /// Whether the same request may well succeed in a moment: 429, 5xx and time-outs. An answer that is broken is a result, and
+    /// was paid for; an address where nobody is stays so for the next thousand calls.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Overloaded | Self::Timeout | Self::Unreachable | Self::Broken)
+        matches!(self, Self::RateLimited | Self::Overloaded | Self::Timeout)
     }
 }
 
@@ -119,7 +134,16 @@ mod tests {
     #[test]
     fn what_cannot_change_is_not_tried_again() {
         let transient: Vec<_> = ModelErrorKind::ALL.into_iter().filter(|kind| kind.is_transient()).collect();
-        use ModelErrorKind::{Broken, Overloaded, RateLimited, Timeout, Unreachable};
-        assert_eq!(transient, [RateLimited, Overloaded, Timeout, Unreachable, Broken]);
+        use ModelErrorKind::{Overloaded, RateLimited, Timeout};
+        assert_eq!(transient, [RateLimited, Overloaded, Timeout]);
+    }
+
+    #[test]
+    fn what_the_provider_worked_for_may_cost() {
+        let may_cost = |kind| ModelError::new(kind, "It failed.").may_cost();
+        let costly: Vec<_> = ModelErrorKind::ALL.into_iter().filter(|kind| may_cost(*kind)).collect();
+        use ModelErrorKind::{Broken, Overloaded, Timeout, TooLong};
+        assert_eq!(costly, [Timeout, Broken, TooLong]);
+        assert!(ModelError::new(Overloaded, "It broke off.").after_text().may_cost());
     }
 }

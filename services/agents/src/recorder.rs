@@ -15,9 +15,9 @@ use tokio::{
     },
     task::JoinHandle,
 };
-use versioning::{CallSource, PerformanceService, RecordedCall};
+use versioning::{CallBatchId, CallSource, PerformanceService, RecordedCall};
 
-use crate::{CallOutcome, CallRecord, CallSink};
+use crate::{CallRecord, CallSink};
 
 /// Records that wait for the database at most. Beyond, new ones are dropped, and counted.
 const QUEUE: usize = 10_000;
@@ -128,12 +128,12 @@ async fn write(mut waiting: mpsc::Receiver<CallRecord>, performance: Performance
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let taken = batch.len() as u64;
-        // Whoever goes away says nothing about the version.
-        let calls: Vec<RecordedCall> =
-            batch.drain(..).filter(|call| call.outcome != CallOutcome::Cancelled).map(RecordedCall::from).collect();
+        let calls: Vec<RecordedCall> = batch.drain(..).map(RecordedCall::from).collect();
+        // When the connection breaks during the commit, nobody knows what became of the batch. By its id it counts once.
+        let id = CallBatchId::generate();
         let mut pause = RETRY_FIRST;
         loop {
-            match performance.record(&calls).await {
+            match performance.record_once(id, &calls).await {
                 Ok(added) => {
                     counters.recorded.fetch_add(added, Ordering::Relaxed);
                     break;
@@ -166,9 +166,9 @@ impl From<CallRecord> for RecordedCall {
             latency_ms: Some(milliseconds(call.latency)),
             first_token_ms: call.time_to_first_token.map(milliseconds),
             error_kind: call.outcome.error_kind().map(Into::into),
-            input_tokens: call.input_tokens.unwrap_or(0).into(),
-            output_tokens: call.output_tokens.unwrap_or(0).into(),
-            cost_usd: call.cost_usd.unwrap_or(0.0),
+            input_tokens: call.input_tokens.map(Into::into),
+            output_tokens: call.output_tokens.map(Into::into),
+            cost_usd: call.cost_usd,
             score: None,
         }
     }

@@ -64,6 +64,11 @@ impl Reply {
         &self.request.model
     }
 
+    /// When the call is given up, whether or not anybody reads.
+    pub fn deadline(&self) -> Instant {
+        self.started + self.request.timeout
+    }
+
     /// How long it has taken so far.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -77,8 +82,7 @@ impl Reply {
     /// More of the answer. [`Piece::End`] is the last of a whole one; after it, or after an error, nothing comes.
     pub async fn next(&mut self) -> Option<Result<Piece, ModelError>> {
         self.open.as_ref()?;
-        let deadline = self.started + self.request.timeout;
-        let piece = match tokio::time::timeout_at(deadline, self.pieces.next()).await {
+        let piece = match tokio::time::timeout_at(self.deadline(), self.pieces.next()).await {
             Ok(Some(piece)) => piece,
             Ok(None) => Err(cut_off()),
             Err(_) => Err(timed_out(&self.request)),

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::{Answer, LanguageModel, ModelError, ModelRequest, complete};
 
-/// The longest that a provider's wish to be left alone is honoured.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// The longest that a call waits because the provider asks to be left alone. When it asks for longer, the failure is the result.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// How often a call is tried, and how long is waited in between.
 ///
 /// The wait is drawn evenly from nothing up to a ceiling that begins at `base`, doubles with every failure and ends at
 /// `cap` ("full jitter": M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015), so that calls that
 /// failed together do not come back together. When the provider says when to come back (`Retry-After`), it is that long,
-/// at most a minute, and up to `base` longer.
+/// and up to `base` longer; longer than [`LONGEST_RETRY_AFTER`] nothing waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
     /// How often a call is tried in all; at least once.
@@ -33,6 +33,12 @@ impl Retries {
     /// Nothing is tried again.
     pub const NONE: Self = Self { attempts: 1, base: Duration::ZERO, cap: Duration::ZERO };
 
+    /// How long to wait until the next attempt, when the last of so many `attempts` failed like this; none when it is the result.
+    pub fn again(&self, attempts: u32, error: &ModelError) -> Option<Duration> {
+        let may_pass = error.kind.is_transient() && error.retry_after.is_none_or(|asked| asked <= LONGEST_RETRY_AFTER);
+        (may_pass && attempts < self.attempts).then(|| self.wait(attempts, error.retry_after, rand::random()))
+    }
+
     /// The longest wait after so many failures, unless the provider says how long.
     fn ceiling(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
@@ -42,7 +48,7 @@ impl Retries {
     /// How long is waited after so many failures. `chance` is from 0 to 1.
     fn wait(&self, failures: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
         match retry_after {
-            Some(asked) => asked.min(LONGEST_RETRY_AFTER) + self.base.min(self.cap).mul_f64(chance),
+            Some(asked) => asked + self.base.min(self.cap).mul_f64(chance),
             None => self.ceiling(failures).mul_f64(chance),
         }
     }
@@ -63,14 +69,12 @@ pub async fn complete_with_retries(model: &dyn LanguageModel, request: &ModelReq
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match complete(model, request).await {
-            Err(error) if error.kind.is_transient() && attempts < retries.attempts => {
-                let wait = retries.wait(attempts, error.retry_after, rand::random());
-                tracing::debug!(model = %request.model, kind = %error.kind, attempts, ?wait, "model is asked again");
-                tokio::time::sleep(wait).await;
-            }
-            outcome => return Tried { attempts, outcome },
-        }
+        let outcome = complete(model, request).await;
+        let Some(wait) = outcome.as_ref().err().and_then(|error| retries.again(attempts, error)) else {
+            return Tried { attempts, outcome };
+        };
+        tracing::debug!(model = %request.model, attempts, ?wait, "model is asked again");
+        tokio::time::sleep(wait).await;
     }
 }
 
@@ -98,6 +102,15 @@ mod tests {
         let asked = Some(Duration::from_secs(7));
         assert_eq!(RETRIES.wait(1, asked, 0.0), Duration::from_secs(7));
         assert_eq!(RETRIES.wait(1, asked, 1.0), Duration::from_millis(7500));
-        assert_eq!(RETRIES.wait(1, Some(Duration::from_secs(3600)), 0.0), LONGEST_RETRY_AFTER);
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_ten_minutes() {
+        let limited =
+            |asked| ModelError::new(crate::ModelErrorKind::RateLimited, "Wait.").with_retry_after(Some(asked));
+        let wait = RETRIES.again(1, &limited(LONGEST_RETRY_AFTER)).unwrap();
+        assert!(wait >= LONGEST_RETRY_AFTER, "{wait:?}");
+        assert_eq!(RETRIES.again(1, &limited(LONGEST_RETRY_AFTER + Duration::from_secs(1))), None);
+        assert_eq!(RETRIES.again(9, &limited(Duration::ZERO)), None, "the attempts are used up");
     }
 }

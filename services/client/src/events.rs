@@ -1,10 +1,12 @@
-//! Server-sent events, as far as the registry uses them (WHATWG HTML, section 9.2.6): fields `event` and `data`, and comments.
+//! Server-sent events, as far as the registry uses them (WHATWG HTML, section 9.2.6): fields `event`, `id` and `data`, and comments.
 
 /// An event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerEvent {
     /// Its kind; `message` when it has none.
     pub kind: String,
+    /// Where it stands in its stream, if it says so.
+    pub id: Option<String>,
     /// What it says.
     pub data: String,
 }
@@ -43,12 +45,13 @@ impl EventLines {
             let event = std::mem::take(&mut self.event);
             let is_any = !event.data.is_empty();
             let kind = if event.kind.is_empty() { "message".to_owned() } else { event.kind };
-            return is_any.then_some(ServerEvent { kind, data: event.data });
+            return is_any.then_some(ServerEvent { kind, id: event.id, data: event.data });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.event.kind),
+            "id" => self.event.id = Some(value.to_owned()),
             "data" => {
                 if !self.event.data.is_empty() {
                     self.event.data.push('\n');
@@ -71,8 +74,12 @@ mod tests {
         ": hello\n\nevent: active\ndata: {\"a\":1}\n\nid: 7\nevent:end\r\ndata:one\r\ndata: two\r\n\r\ndata: cut";
 
     fn expected() -> Vec<ServerEvent> {
-        let event = |kind: &str, data: &str| ServerEvent { kind: kind.into(), data: data.into() };
-        vec![event("active", "{\"a\":1}"), event("end", "one\ntwo")]
+        let event = |kind: &str, id: Option<&str>, data: &str| ServerEvent {
+            kind: kind.into(),
+            id: id.map(str::to_owned),
+            data: data.into(),
+        };
+        vec![event("active", None, "{\"a\":1}"), event("end", Some("7"), "one\ntwo")]
     }
 
     #[test]

@@ -89,10 +89,16 @@ pub fn write(path: &Path, prompts: &[(AgentType, Known)]) -> std::io::Result<()>
     // Beside it, so that it can take its place in one step. Several clients may have the same file.
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}-{:x}", std::process::id(), rand::random::<u64>()));
-    let mut file = std::fs::File::create(&beside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+    let put = || {
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    put().inspect_err(|_| {
+        // A disk that is full is not to fill up with attempts. It may not even be there.
+        let _ = std::fs::remove_file(&beside);
+    })
 }
 
 #[cfg(test)]
@@ -122,6 +128,16 @@ mod tests {
         assert_eq!((&*again.text, again.is_from_file), ("ü\r\n{{x}}", true));
         assert!((90..95).contains(&again.age(Instant::now()).as_secs()), "{:?}", again.age_before);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn an_attempt_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompts.json");
+        // Something that a file cannot take the place of.
+        std::fs::create_dir_all(path.join("in the way")).unwrap();
+        write(&path, &[("writer".parse().unwrap(), known("one"))]).unwrap_err();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

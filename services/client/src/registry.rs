@@ -6,8 +6,8 @@ use std::{
 };
 
 use reqwest::{
-    StatusCode, Url,
-    header::{ACCEPT, ETAG, IF_NONE_MATCH},
+    Response, StatusCode, Url,
+    header::{ACCEPT, AGE, ETAG, HeaderMap, IF_NONE_MATCH},
 };
 use serde::Deserialize;
 use versioning::{AgentType, Version};
@@ -79,16 +79,16 @@ impl Registry {
         }
         let response = request.send().await?;
         let status = response.status();
-        let is_stale = response.headers().contains_key("verbatim-stale");
+        let stale_for = stale_for(response.headers());
         if status == StatusCode::NOT_MODIFIED {
             // A registry that cannot ask its database confirms nothing.
             let message = "The registry's database is away.".to_owned();
-            return Ok(if is_stale { Said::Unavailable { message } } else { Said::Unchanged });
+            return Ok(if stale_for.is_some() { Said::Unavailable { message } } else { Said::Unchanged });
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         if status == StatusCode::OK {
             let body = response.bytes().await?;
-            return Ok(read(&body, etag, is_stale));
+            return Ok(read(&body, etag, stale_for));
         }
         let problem = response.bytes().await.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
         Ok(match problem {
@@ -103,14 +103,30 @@ impl Registry {
         })
     }
 
-    /// Opens the stream of events. It has no time limit of its own.
-    pub async fn events(&self) -> Result<reqwest::Response, reqwest::Error> {
-        let request = self.http.get(format!("{}/api/v1/prompts/events", self.base)).header(ACCEPT, "text/event-stream");
+    /// Opens the stream of events of these agents, or of all, from where another one ended. It has no time limit of its own.
+    pub async fn events(&self, named: &[AgentType], position: Option<&str>) -> Result<Response, reqwest::Error> {
+        let mut url = format!("{}/api/v1/prompts/events", self.base);
+        for (number, agent_type) in named.iter().enumerate() {
+            url.push_str(if number == 0 { "?agent_type=" } else { "," });
+            url.push_str(agent_type.as_str());
+        }
+        let mut request = self.http.get(url).header(ACCEPT, "text/event-stream");
+        if let Some(position) = position {
+            request = request.header("last-event-id", position);
+        }
         request.send().await?.error_for_status()
     }
 }
 
-fn read(body: &[u8], etag: Option<String>, is_stale: bool) -> Said {
+/// How long ago the registry's database last said so, when it is away now.
+fn stale_for(headers: &HeaderMap) -> Option<Duration> {
+    headers.get("verbatim-stale")?;
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok()?.parse().ok()).unwrap_or(0_u64);
+    // It counts whole seconds, and is not to be made younger by that.
+    Some(Duration::from_secs(age.saturating_add(1)))
+}
+
+fn read(body: &[u8], etag: Option<String>, stale_for: Option<Duration>) -> Said {
     match serde_json::from_slice::<Content>(body) {
         Ok(content) if digest(&content.prompt_text) == content.sha256 => Said::Active {
             known: Known {
@@ -119,10 +135,10 @@ fn read(body: &[u8], etag: Option<String>, is_stale: bool) -> Said {
                 sha256: content.sha256.into(),
                 etag,
                 confirmed: Instant::now(),
-                age_before: Duration::ZERO,
+                age_before: stale_for.unwrap_or_default(),
                 is_from_file: false,
             },
-            is_stale,
+            is_stale: stale_for.is_some(),
         },
         Ok(_) => Said::Fault { message: "The registry sent a text that does not fit its digest.".into() },
         Err(error) => Said::Fault { message: format!("The registry sent something that is no prompt: {error}.") },

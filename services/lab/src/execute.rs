@@ -2,9 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use agents::{
-    Answer, LanguageModel, ModelError, ModelRequest, ModelSettings, Price, Retries, StopReason, complete_with_retries,
-};
+use agents::{Answer, LanguageModel, ModelError, ModelRequest, ModelSettings, Price, Retries, StopReason, complete};
+use versioning::ErrorKind;
 
 use crate::{
     LabError, Messages, Run, Side,
@@ -12,8 +11,9 @@ use crate::{
     checks::{
         CheckResult, JudgePrompt, Subject, outcome_of_rubric, pair_prompt, read_pair, read_rubric, rubric_prompt,
     },
+    runner::AGAIN,
     schedule::{CallKind, JUDGE_OUTPUT_TOKENS, RunPrices},
-    store::{Claimed, Finished, Record, StoredPick},
+    store::{Claimed, Finished, LabStore, Record, StoredPick},
 };
 
 /// How long a call may take.
@@ -26,6 +26,7 @@ pub(crate) struct RunContext {
     pub cases: Vec<TestCase>,
     pub prompts: Vec<(Side, String)>,
     pub prices: RunPrices,
+    pub store: LabStore,
     pub models: Arc<dyn LanguageModel>,
     pub retries: Retries,
 }
@@ -38,12 +39,13 @@ impl RunContext {
             CallKind::Rubric { side: _, check } => self.judge_rubric(call, check).await,
             CallKind::Pair { .. } => self.judge_pair(call).await,
         };
-        let (attempts, record) = made.unwrap_or_else(|error| {
+        let Made { attempts, owed_usd, record } = made.unwrap_or_else(|error| {
             tracing::error!(run = %self.run.id, call = call.number, %error, "a call of a run could not be made");
             let message = "The call could not be made; the server's log says why.".into();
-            (0, Record::Failed { kind: "internal".into(), message, cost_usd: None })
+            let record = Record::Failed { kind: "internal".into(), message, cost_usd: None };
+            Made { attempts: 0, owed_usd: 0.0, record }
         });
-        Finished { number: call.number, attempts, record }
+        Finished { number: call.number, attempts, owed_usd, record: record.storable() }
     }
 
     fn case(&self, call: &Claimed) -> Result<&TestCase, LabError> {
@@ -51,13 +53,14 @@ impl RunContext {
         place.and_then(|place| self.cases.get(place)).ok_or_else(|| LabError::inconsistent("a call without its case"))
     }
 
-    async fn ask(&self, call: &Claimed, side: Side) -> Result<(u32, Record), LabError> {
+    async fn ask(&self, call: &Claimed, side: Side) -> Result<Made, LabError> {
         let case = self.case(call)?;
         let prompt = self.prompts.iter().find(|(other, _)| *other == side).map_or("", |(_, text)| text.as_str());
         let Messages { system, user } = Messages::of(prompt, &self.run.version_of(side).to_string(), case)?;
         let plan = &self.run.plan;
+        let model = plan.model.clone().ok_or_else(|| LabError::inconsistent("a run without a model"))?;
         let request = ModelRequest {
-            model: plan.model.clone(),
+            model,
             system,
             user,
             settings: ModelSettings {
@@ -67,7 +70,7 @@ impl RunContext {
             },
             timeout: CALL_TIMEOUT,
         };
-        let tried = complete_with_retries(&*self.models, &request, self.retries).await;
+        let tried = self.complete(&request, call.estimate_usd).await;
         let record = match tried.outcome {
             Err(error) => failed(&error),
             Ok(answer) => {
@@ -83,10 +86,10 @@ impl RunContext {
                 answered(answer, cost_usd, result)
             }
         };
-        Ok((tried.attempts, record))
+        Ok(Made { attempts: tried.attempts, owed_usd: tried.owed_usd, record })
     }
 
-    async fn judge_rubric(&self, call: &Claimed, check: usize) -> Result<(u32, Record), LabError> {
+    async fn judge_rubric(&self, call: &Claimed, check: usize) -> Result<Made, LabError> {
         let case = self.case(call)?;
         let rubric = case.checks.get(check).ok_or_else(|| LabError::inconsistent("a judge without its check"))?;
         let text = match rubric {
@@ -95,39 +98,83 @@ impl RunContext {
         };
         let answer = call.answers.first().map_or("", String::as_str);
         let prompt = rubric_prompt(text, &case.input, answer, case.expected.as_deref());
-        self.judged(prompt, |said| {
+        self.judged(call, prompt, |said| {
             let opinion = read_rubric(said)?;
             serde_json::to_value(outcome_of_rubric(rubric, &opinion)).map_err(|error| error.to_string())
         })
         .await
     }
 
-    async fn judge_pair(&self, call: &Claimed) -> Result<(u32, Record), LabError> {
+    async fn judge_pair(&self, call: &Claimed) -> Result<Made, LabError> {
         let case = self.case(call)?;
         let question = self.run.plan.question.as_deref().unwrap_or_default();
         let [first, second] = call.answers.as_slice() else {
             return Err(LabError::inconsistent("a comparison without two answers"));
         };
         let prompt = pair_prompt(question, &case.input, first, second);
-        self.judged(prompt, |said| {
+        self.judged(call, prompt, |said| {
             let (pick, reason) = read_pair(said)?;
             serde_json::to_value(StoredPick { pick, reason }).map_err(|error| error.to_string())
         })
         .await
     }
 
+    /// Asks, and asks again after failures that may pass, as long as the budget has room for it: an attempt without an answer may
+    /// be billed like one with an answer.
+    async fn complete(&self, request: &ModelRequest, estimate_usd: f64) -> Tried {
+        let (mut attempts, mut owed_usd) = (0, 0.0);
+        loop {
+            attempts += 1;
+            let mut error = match complete(&*self.models, request).await {
+                Ok(answer) => return Tried { attempts, owed_usd, outcome: Ok(answer) },
+                Err(error) => error,
+            };
+            if error.may_cost() {
+                owed_usd += estimate_usd;
+            }
+            let Some(wait) = self.retries.again(attempts, &error) else {
+                return Tried { attempts, owed_usd, outcome: Err(error) };
+            };
+            if self.run.budget_usd.is_some() && owed_usd > 0.0 {
+                let may_go_on = self.charge(owed_usd).await;
+                owed_usd = 0.0;
+                if !may_go_on {
+                    error.message.push_str(" It was not tried again: the budget has no room for it.");
+                    return Tried { attempts, owed_usd, outcome: Err(error) };
+                }
+            }
+            tracing::debug!(model = %request.model, kind = %error.kind, attempts, ?wait, "model is asked again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Charges the run for attempts without an answer, and tells whether another one fits. Without the database nobody knows.
+    async fn charge(&self, cost_usd: f64) -> bool {
+        loop {
+            match self.store.charge(self.run.id, cost_usd).await {
+                Ok(may_go_on) => return may_go_on,
+                Err(error) if error.kind() == ErrorKind::Unavailable => tokio::time::sleep(AGAIN).await,
+                Err(error) => {
+                    tracing::error!(run = %self.run.id, %error, "a run could not be charged");
+                    return false;
+                }
+            }
+        }
+    }
+
     /// Asks the judge. What it says and cannot be read is a failure, and costs all the same.
     async fn judged(
         &self,
+        call: &Claimed,
         JudgePrompt { system, user }: JudgePrompt,
         read: impl FnOnce(&str) -> Result<serde_json::Value, String>,
-    ) -> Result<(u32, Record), LabError> {
+    ) -> Result<Made, LabError> {
         let plan = &self.run.plan;
         let judge = plan.judge.clone().ok_or_else(|| LabError::inconsistent("a run without a judge"))?;
-        let settings =
-            ModelSettings { temperature: Some(0.0), max_tokens: Some(JUDGE_OUTPUT_TOKENS), ..ModelSettings::default() };
+        // No temperature: models that reason refuse any but their own.
+        let settings = ModelSettings { max_tokens: Some(JUDGE_OUTPUT_TOKENS), ..ModelSettings::default() };
         let request = ModelRequest { model: judge, system, user, settings, timeout: CALL_TIMEOUT };
-        let tried = complete_with_retries(&*self.models, &request, self.retries).await;
+        let tried = self.complete(&request, call.estimate_usd).await;
         let record = match tried.outcome {
             Err(error) => failed(&error),
             Ok(answer) => {
@@ -136,14 +183,35 @@ impl RunContext {
                     Ok(result) => answered(answer, cost_usd, result),
                     Err(reason) => Record::Failed {
                         kind: "unreadable_judgement".into(),
-                        message: format!("The judge's answer could not be read: {reason}"),
-                        cost_usd,
+                        message: if answer.stop == StopReason::Length {
+                            format!(
+                                "The judge was cut off at {JUDGE_OUTPUT_TOKENS} tokens. Choose one that thinks less."
+                            )
+                        } else {
+                            format!("The judge's answer could not be read: {reason}")
+                        },
+                        cost_usd: cost_usd.or(Some(call.estimate_usd)),
                     },
                 }
             }
         };
-        Ok((tried.attempts, record))
+        Ok(Made { attempts: tried.attempts, owed_usd: tried.owed_usd, record })
     }
+}
+
+/// What came of a call.
+struct Made {
+    attempts: u32,
+    owed_usd: f64,
+    record: Record,
+}
+
+/// What came of asking a model.
+struct Tried {
+    attempts: u32,
+    /// What attempts without an answer cost, by estimate, as far as the run was not charged for them.
+    owed_usd: f64,
+    outcome: Result<Answer, ModelError>,
 }
 
 /// The checks of a case on an answer; none in the place of those that a judge decides.
@@ -164,14 +232,13 @@ fn answered(answer: Answer, cost_usd: Option<f64>, result: serde_json::Value) ->
         input_tokens: answer.usage.input_tokens,
         output_tokens: answer.usage.output_tokens,
         cost_usd,
-        // PostgreSQL cannot keep this one character.
-        answer: if answer.text.contains('\0') { answer.text.replace('\0', "\u{FFFD}") } else { answer.text },
+        answer: answer.text,
         result,
     }
 }
 
 fn failed(error: &ModelError) -> Record {
-    Record::Failed { kind: error.kind.as_str().into(), message: error.message.replace('\0', ""), cost_usd: None }
+    Record::Failed { kind: error.kind.as_str().into(), message: error.message.clone(), cost_usd: None }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

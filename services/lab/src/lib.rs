@@ -11,6 +11,7 @@ pub mod checks;
 mod error;
 mod execute;
 mod export;
+mod kept;
 mod messages;
 mod metric;
 mod model;
@@ -19,6 +20,7 @@ pub mod report;
 mod results;
 mod review;
 mod runner;
+mod runs;
 mod schedule;
 mod sets;
 mod start;
@@ -43,6 +45,8 @@ pub use report::Report;
 pub use results::{CaseResult, ResultFilter, Results};
 pub use review::{BlindPair, Place};
 pub use runner::{Runner, RunnerSettings};
+pub use runs::{RunCursor, RunsPage};
+pub use sets::{CaseLine, Imported, PlacedCase};
 pub use start::{DryCall, DryRun};
 pub use winner::{Chosen, WinnerRequest};
 
@@ -53,6 +57,7 @@ pub struct Lab {
     services: Services,
     models: Arc<dyn LanguageModel>,
     prices: Arc<Prices>,
+    kept: kept::Kept,
     /// Told when a run was started here, so that this node's runner need not look for it.
     started: Arc<Notify>,
 }
@@ -65,6 +70,7 @@ impl Lab {
             services,
             models,
             prices: Arc::new(prices),
+            kept: kept::Kept::new(),
             started: Arc::new(Notify::new()),
         }
     }

@@ -39,9 +39,10 @@ pub struct RunRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunPlan {
-    /// The model that answers, as `provider::name`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub model: ModelName,
+    /// The model that answers, as `provider::name`; none when the answers were produced elsewhere, or nothing is to be called.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub model: Option<ModelName>,
     /// Its settings.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
@@ -84,7 +85,7 @@ impl RunPlan {
     pub const MAX_QUESTION: usize = 2_000;
 
     /// A plan with the customary values: each case once, judged by the pass rate, at 95 percent.
-    pub fn new(model: ModelName, seed: u64) -> Self {
+    pub fn new(model: Option<ModelName>, seed: u64) -> Self {
         Self {
             model,
             settings: ModelSettings::default(),

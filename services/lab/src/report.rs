@@ -1,12 +1,19 @@
 //! From results to a verdict, in figures and in words.
 
+mod evidence;
+mod words;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::{
+    evidence::{evidence, values, without_vote},
+    words::{in_words, unit},
+};
 use crate::{
-    AnswerRecord, Choice, Lab, LabError, Metric, Run, RunStatus, Side, Vote,
+    Choice, Lab, LabError, Metric, Run, RunStatus, Side, Vote,
     results::Collected,
-    statistics::{Differences, Doubt, Evidence, NoiseFloor, Outcome, PairedPasses, Plan, Verdict, Votes, verdict},
+    statistics::{Evidence, NoiseFloor, Outcome, Plan, Verdict, verdict},
 };
 
 /// What a run says.
@@ -30,6 +37,8 @@ pub struct Report {
     pub metrics: Vec<MetricReport>,
     /// Votes of people: for A, for B, ties.
     pub votes: (u64, u64, u64),
+    /// Pairs of answers that people can choose between, and how many of them nobody has voted on.
+    pub review: (u64, u64),
     /// Pairs that the judge compared, and how often its preference flipped with the order.
     pub compared: (u64, u64),
     /// The winner, if one was chosen.
@@ -99,18 +108,25 @@ impl Summary {
 }
 
 impl Lab {
-    /// What a run says: computed anew from what was recorded, so that later votes count.
+    /// What a run says. It follows from what was recorded, later votes included, and is computed once for as long as that stays
+    /// as it is. While the run goes on nothing is computed: no figure of it may be concluded from.
     ///
     /// # Errors
     /// There is no such run, or the database is away.
     pub async fn report(&self, id: Uuid) -> Result<Report, LabError> {
         let run = self.run(id).await?;
-        let collected = self.collect(id).await?;
-        let votes = self.store.votes(id).await?;
-        let choice = self.store.choice(id).await?;
-        // Resampling takes a processor for a while.
-        let report = versioning::aside(move || write(run, &collected, &votes)).await?;
-        Ok(Report { choice, ..report })
+        if run.status == RunStatus::Running {
+            return Ok(write(run, &Collected::default(), &[]));
+        }
+        let digest = self.store.votes_digest(id).await?;
+        let report = self.kept.report(&run, digest, async {
+            let (run, collected) = (run.clone(), self.collect(id).await?);
+            let votes = self.store.votes(id).await?;
+            // Resampling takes a processor for a while.
+            Ok(versioning::aside(move || write(run, &collected, &votes)).await?)
+        });
+        let report = Report::clone(&*report.await?);
+        Ok(Report { choice: self.store.choice(id).await?, ..report })
     }
 }
 
@@ -122,14 +138,14 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
     let metrics: Vec<MetricReport> = Metric::ALL
         .into_iter()
         .filter_map(|metric| {
-            let (evidence, left_out) = evidence(metric, collected, votes, (Side::A, Side::B), plan)?;
+            let (found, left_out) = evidence(metric, collected, votes, (Side::A, Side::B), plan)?;
             let values = |side| Summary::of(values(metric, collected, side));
-            let floor = run.noise_sides().and_then(|sides| self::evidence(metric, collected, &[], sides, plan));
+            let floor = run.noise_sides().and_then(|sides| evidence(metric, collected, &[], sides, plan));
             let evidence = match floor {
                 Some((noise, _)) if run.version_a != run.version_b => {
-                    evidence.with_noise_floor(NoiseFloor::of(&noise.difference))
+                    found.with_noise_floor(NoiseFloor::of(&noise.difference))
                 }
-                _ => evidence,
+                _ => found,
             };
             Some(MetricReport {
                 metric,
@@ -151,6 +167,7 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
         cases_needed: None,
         verdict: None,
         votes: (of_pairs(Vote::A), of_pairs(Vote::B), of_pairs(Vote::Tie)),
+        review: (collected.reviewable.len() as u64, without_vote(collected, votes)),
         compared: (collected.pairs.len() as u64, flipped),
         choice: None,
         metrics,
@@ -163,6 +180,7 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
 fn conclude(report: &mut Report, plan: Plan) {
     let run = &report.run;
     let primary = report.metrics.iter().find(|metric| metric.is_primary);
+    let (pairs, missing) = report.review;
     let (headline, evidence) = match (run.status, primary) {
         (RunStatus::Running, _) => (
             "Not finished yet".to_owned(),
@@ -175,6 +193,13 @@ fn conclude(report: &mut Report, plan: Plan) {
             "The run was stopped by a person, perhaps because of what it showed, so its figures prove nothing. Start a new run."
                 .to_owned(),
         ),
+        _ if missing > 0 && (run.plan.primary == Metric::Votes || run.plan.others().contains(&Metric::Votes)) => (
+            "No verdict yet".to_owned(),
+            format!(
+                "Votes decide, and {missing} of {pairs} pairs have none yet. A verdict after every vote would let the review end at \
+                 a good moment, and find differences that are not there. Vote on the rest in the blind review."
+            ),
+        ),
         (_, None) => (
             "No verdict".to_owned(),
             format!("No case has a result for the {} on both sides. The cases below say why.", run.plan.primary.label()),
@@ -185,10 +210,11 @@ fn conclude(report: &mut Report, plan: Plan) {
             (
                 format!("{} against itself", run.version_a),
                 format!(
-                    "Two answers of the same version differ by up to {} in the {} without any cause, over {} cases.",
+                    "Two answers of the same version differ by up to {} in the {} without any cause, over {} {}.",
                     primary.metric.difference_in_words(floor.value()),
                     primary.metric.label(),
-                    primary.evidence.cases
+                    primary.evidence.cases,
+                    unit(primary.metric)
                 ),
             )
         }
@@ -219,138 +245,5 @@ fn conclude(report: &mut Report, plan: Plan) {
     (report.headline, report.evidence) = (headline, evidence);
     if report.run.status == RunStatus::OutOfBudget {
         report.evidence.push_str(" The budget ended the run before all cases were done.");
-    }
-}
-
-/// The verdict and its evidence, in words.
-fn in_words(run: &Run, metric: Metric, verdict: &Verdict) -> (String, String) {
-    let evidence = &verdict.primary.evidence;
-    let difference = evidence.difference.value;
-    let direction = match (difference > 0.0, difference < 0.0) {
-        (true, _) => "higher",
-        (_, true) => "lower",
-        _ => "no different",
-    };
-    let interval = evidence.difference.interval.map_or_else(String::new, |interval| {
-        format!(
-            ", {:.0} % interval {} to {}",
-            run.plan.confidence.share() * 100.0,
-            metric.difference_in_words(interval.lower),
-            metric.difference_in_words(interval.upper)
-        )
-    });
-    let p_value = verdict.primary.adjusted_p_value;
-    let p_value = if p_value < 0.000_1 { "p < 0.0001".to_owned() } else { format!("p = {p_value:.4}") };
-    let unit = if metric == Metric::Votes { "decided votes" } else { "cases" };
-    let facts = format!(
-        "B's {} is {direction}{}{interval} ({p_value}, {} {unit}).",
-        metric.label(),
-        if difference == 0.0 { String::new() } else { format!(" by {}", metric.difference_in_words(difference.abs())) },
-        evidence.cases,
-    );
-    let headline = match &verdict.outcome {
-        Outcome::BIsBetter => format!("B is better: {}", run.version_b),
-        Outcome::AIsBetter => format!("A is better: {}", run.version_a),
-        Outcome::Equivalent { margin } => format!("Equivalent within {}", metric.difference_in_words(*margin)),
-        Outcome::CannotTell { .. } => "Cannot tell".to_owned(),
-    };
-    let Outcome::CannotTell { doubt, cases_needed } = &verdict.outcome else { return (headline, facts) };
-    let why = match doubt {
-        Doubt::TooFewCases { fewest } => {
-            format!("With so few cases no result could have been told from chance; {fewest} is the least.")
-        }
-        Doubt::Chance => "A difference as large as that may be chance.".to_owned(),
-        Doubt::Noise { floor } => {
-            format!(
-                "Answers of one and the same version differ by {} without any cause.",
-                metric.difference_in_words(*floor)
-            )
-        }
-        Doubt::MetricsDisagree { metrics } => {
-            format!("The {} favours one version, the {} the other.", metric.label(), metrics.join(" and the "))
-        }
-    };
-    let more = cases_needed.map_or_else(String::new, |needed| format!(" About {needed} cases in all would settle it."));
-    (headline, format!("{facts} {why}{more}"))
-}
-
-/// The test and the estimate of a metric between two sides, and how many cases were left out; none without any result.
-fn evidence(
-    metric: Metric,
-    collected: &Collected,
-    votes: &[CastVote],
-    (one, other): (Side, Side),
-    plan: Plan,
-) -> Option<(Evidence, u32)> {
-    let all = u32::try_from(collected.cases.len()).unwrap_or(u32::MAX);
-    let name = metric.label();
-    if matches!(metric, Metric::Preference | Metric::Votes) {
-        let mut counted = Votes::default();
-        let mut seen = 0;
-        for case in 1..=all {
-            // Repeats and reviewers of a case are no cases of their own: together they have one vote.
-            let cast: Vec<Vote> = match metric {
-                Metric::Votes => votes.iter().filter(|(number, ..)| *number == case).map(|(.., vote)| *vote).collect(),
-                _ => collected.pairs.range((case, 0)..=(case, u32::MAX)).map(|(_, pair)| pair.preference).collect(),
-            };
-            if cast.is_empty() {
-                continue;
-            }
-            seen += 1;
-            let of = |side| cast.iter().filter(|vote| **vote == side).count();
-            match of(Vote::A).cmp(&of(Vote::B)) {
-                std::cmp::Ordering::Greater => counted.for_a += 1,
-                std::cmp::Ordering::Less => counted.for_b += 1,
-                std::cmp::Ordering::Equal => counted.ties += 1,
-            }
-        }
-        let is_meant = (one, other) == (Side::A, Side::B);
-        return (seen > 0 && is_meant).then(|| (Evidence::of_votes(name, counted, plan), all - seen));
-    }
-    let pairs: Vec<(Vec<f64>, Vec<f64>)> = (1..=all)
-        .filter_map(|case| Some((known(metric, collected, case, one)?, known(metric, collected, case, other)?)))
-        .collect();
-    let left_out = all - u32::try_from(pairs.len()).unwrap_or(u32::MAX);
-    let differences = Differences::of_repeats(&pairs).ok()?;
-    let evidence = match metric {
-        Metric::PassRate if pairs.iter().all(|(a, b)| a.len() == 1 && b.len() == 1) => {
-            let passes = pairs.iter().map(|(a, b)| (a[0] > 0.5, b[0] > 0.5));
-            Evidence::of_passes(name, PairedPasses::count(passes).ok()?, plan)
-        }
-        Metric::PassRate | Metric::Score => Evidence::of_scores(name, &differences, Some(1.0), plan),
-        _ => Evidence::of_quantities(name, &differences, plan),
-    };
-    Some((evidence, left_out))
-}
-
-/// The values of a metric for a case and side, repeat by repeat; none when one of them is not known.
-fn known(metric: Metric, collected: &Collected, case: u32, side: Side) -> Option<Vec<f64>> {
-    let values: Vec<f64> =
-        collected.of(case, side).map(|answer| value(metric, answer)).collect::<Option<Vec<f64>>>()?;
-    (!values.is_empty()).then_some(values)
-}
-
-/// The mean over the repeats of each case for which a metric is known.
-fn values(metric: Metric, collected: &Collected, side: Side) -> Vec<f64> {
-    let all = u32::try_from(collected.cases.len()).unwrap_or(u32::MAX);
-    (1..=all)
-        .filter_map(|case| {
-            let values = known(metric, collected, case, side)?;
-            let count = u32::try_from(values.len()).map_or(f64::MAX, f64::from);
-            Some(values.iter().sum::<f64>() / count)
-        })
-        .collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of tokens are far below 2^52")]
-fn value(metric: Metric, answer: &AnswerRecord) -> Option<f64> {
-    match metric {
-        Metric::PassRate => answer.passed.map(|passed| f64::from(u8::from(passed))),
-        Metric::Score => answer.score,
-        Metric::Latency => answer.latency_ms,
-        Metric::FirstToken => answer.first_token_ms,
-        Metric::OutputTokens => answer.output_tokens.map(|tokens| tokens as f64),
-        Metric::Cost => answer.cost_usd,
-        Metric::Preference | Metric::Votes => None,
     }
 }

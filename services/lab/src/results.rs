@@ -10,7 +10,7 @@ use crate::{
     AnswerRecord, Lab, LabError, PairOpinion, Side, Vote,
     cases::TestCase,
     checks::{Pick, Preference, reconcile},
-    store::PairRow,
+    store::{CaseFlags, PairRow, Read},
 };
 
 /// Which cases are shown.
@@ -21,7 +21,7 @@ pub enum ResultFilter {
     /// All of them.
     #[default]
     All,
-    /// One side passes and the other does not, or their scores differ.
+    /// One side passes and the other does not, or a check scores them differently.
     Differs,
     /// A fails in a repeat at least.
     AFails,
@@ -104,45 +104,77 @@ pub struct RepeatResult {
 }
 
 /// All that is known of a run's answers, without their texts.
+#[derive(Default)]
 pub(crate) struct Collected {
     pub cases: Vec<TestCase>,
     pub answers: BTreeMap<(u32, u32, Side), AnswerRecord>,
     pub pairs: BTreeMap<(u32, u32), PairOpinion>,
+    /// The pairs that people can choose between, by case and repeat.
+    pub reviewable: Vec<(u32, u32)>,
 }
 
 impl Lab {
-    /// The results of a run, case by case, `per_page` on a page.
+    /// The results of a run, case by case, `per_page` on a page. Texts are read for the cases of the page alone.
     ///
     /// # Errors
     /// There is no such run, or the database is away.
     pub async fn results(&self, id: Uuid, filter: ResultFilter, page: u32, per_page: u32) -> Result<Results, LabError> {
-        self.run(id).await?;
-        let collected = self.collect(id).await?;
-        let all = u32::try_from(collected.cases.len()).unwrap_or(u32::MAX);
-        let shown: Vec<u32> = (1..=all).filter(|case| collected.lets_through(*case, filter)).collect();
-        let total = u32::try_from(shown.len()).unwrap_or(u32::MAX);
-        let pages = total.div_ceil(per_page.max(1)).max(1);
+        let run = self.run(id).await?;
+        let let_through: Vec<u32> = match filter {
+            ResultFilter::All => (1..=self.store.run_case_count(id).await?).collect(),
+            _ => {
+                let flags = self.kept.flags(&run, self.store.case_flags(id)).await?;
+                (1..)
+                    .zip(flags.iter())
+                    .filter(|(_, flags)| lets_through(filter, **flags))
+                    .map(|(case, _)| case)
+                    .collect()
+            }
+        };
+        let total = u32::try_from(let_through.len()).unwrap_or(u32::MAX);
+        let per_page = per_page.max(1);
+        let pages = total.div_ceil(per_page).max(1);
         let page = page.clamp(1, pages);
-        let skipped = usize::try_from((page - 1) * per_page).unwrap_or(usize::MAX);
+        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let shown: Vec<u32> =
-            shown.into_iter().skip(skipped).take(usize::try_from(per_page).unwrap_or(usize::MAX)).collect();
-        let mut texts = BTreeMap::new();
-        if let (Some(first), Some(last)) = (shown.first(), shown.last()) {
-            for answer in self.store.answers(id, Some(*first..=*last)).await? {
-                texts.insert((answer.case_number, answer.repeat, answer.side), answer);
+            let_through.into_iter().skip(place((page - 1) * per_page)).take(place(per_page)).collect();
+        let test_cases = self.store.run_cases_of(id, &shown).await?;
+        let mut repeats: BTreeMap<(u32, u32), RepeatResult> = BTreeMap::new();
+        for answer in self.store.answers(id, Read::These(&shown)).await? {
+            let key = (answer.case_number, answer.repeat);
+            let repeat = repeats.entry(key).or_insert(RepeatResult { repeat: key.1, a: None, b: None, pair: None });
+            match answer.side {
+                Side::A => repeat.a = Some(answer),
+                Side::B => repeat.b = Some(answer),
+                Side::N | Side::M => {}
             }
         }
-        let cases = shown.into_iter().map(|number| collected.case_result(number, &texts)).collect();
+        for (key, opinion) in opinions(self.store.pairs(id, Some(&shown)).await?) {
+            if let Some(repeat) = repeats.get_mut(&key) {
+                repeat.pair = Some(opinion);
+            }
+        }
+        let mut cases: Vec<CaseResult> = test_cases
+            .into_iter()
+            .map(|(number, test_case)| CaseResult { number, test_case, repeats: Vec::new() })
+            .collect();
+        for ((number, _), repeat) in repeats {
+            if let Ok(place) = cases.binary_search_by_key(&number, |case| case.number) {
+                cases[place].repeats.push(repeat);
+            }
+        }
         Ok(Results { total, page, pages, cases })
     }
 
     /// All that is known of a run's answers, without their texts.
     pub(crate) async fn collect(&self, id: Uuid) -> Result<Collected, LabError> {
         let cases = self.store.run_cases(id).await?;
-        let answers = self.store.answers(id, None).await?;
-        let pairs = self.store.pairs(id).await?;
+        let answers = self.store.answers(id, Read::AllWithoutTexts).await?;
+        let pairs = self.store.pairs(id, None).await?;
+        let reviewable = self.store.reviewable(id).await?;
         Ok(Collected {
             cases,
+            reviewable,
             answers: answers
                 .into_iter()
                 .map(|answer| ((answer.case_number, answer.repeat, answer.side), answer))
@@ -160,44 +192,20 @@ impl Collected {
             .map(|(_, answer)| answer)
             .filter(move |answer| answer.side == side)
     }
+}
 
-    fn lets_through(&self, case: u32, filter: ResultFilter) -> bool {
-        let fails = |side| self.of(case, side).any(|answer| answer.passed == Some(false));
-        match filter {
-            ResultFilter::All => true,
-            ResultFilter::AFails => fails(Side::A),
-            ResultFilter::BFails => fails(Side::B),
-            ResultFilter::Flipped => self.pairs.range((case, 0)..=(case, u32::MAX)).any(|(_, pair)| pair.flipped),
-            ResultFilter::Differs => self.of(case, Side::A).any(|a| {
-                self.answers
-                    .get(&(case, a.repeat, Side::B))
-                    .is_some_and(|b| (a.passed, a.score, &a.status) != (b.passed, b.score, &b.status))
-            }),
-        }
-    }
-
-    fn case_result(&self, number: u32, texts: &BTreeMap<(u32, u32, Side), AnswerRecord>) -> CaseResult {
-        let place = usize::try_from(number - 1).unwrap_or(usize::MAX);
-        let mut repeats: Vec<u32> = self.of(number, Side::A).map(|answer| answer.repeat).collect();
-        repeats.dedup();
-        CaseResult {
-            number,
-            test_case: self.cases[place].clone(),
-            repeats: repeats
-                .into_iter()
-                .map(|repeat| RepeatResult {
-                    repeat,
-                    a: texts.get(&(number, repeat, Side::A)).cloned(),
-                    b: texts.get(&(number, repeat, Side::B)).cloned(),
-                    pair: self.pairs.get(&(number, repeat)).cloned(),
-                })
-                .collect(),
-        }
+fn lets_through(filter: ResultFilter, flags: CaseFlags) -> bool {
+    match filter {
+        ResultFilter::All => true,
+        ResultFilter::Differs => flags.differs,
+        ResultFilter::AFails => flags.a_fails,
+        ResultFilter::BFails => flags.b_fails,
+        ResultFilter::Flipped => flags.flipped,
     }
 }
 
 /// Both opinions of the judge on each pair, reconciled. A pair that it was asked about once only has none.
-fn opinions(rows: Vec<PairRow>) -> BTreeMap<(u32, u32), PairOpinion> {
+pub(crate) fn opinions(rows: Vec<PairRow>) -> BTreeMap<(u32, u32), PairOpinion> {
     // With A first, and with B first.
     type Both = [Option<(Pick, String)>; 2];
     let mut said: BTreeMap<(u32, u32), Both> = BTreeMap::new();

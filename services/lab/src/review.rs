@@ -1,5 +1,7 @@
 //! Blind review: people say which answer is better without knowing whose it is.
 
+use std::sync::Arc;
+
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use versioning::Author;
 
-use crate::{Lab, LabError, RunStatus, Side, Vote, cases::TestCase, schedule::shuffle};
+use crate::{Lab, LabError, Run, RunStatus, Side, Vote, cases::TestCase, schedule::shuffle, store::Read};
 
 /// Two answers, and nothing that says whose they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +34,11 @@ pub struct BlindPair {
 }
 
 impl Lab {
-    /// The next pair for a reviewer, in an order and with sides of their own; none when all have been seen. A pair is two answers
-    /// that differ.
+    /// The next pair for a reviewer, in an order and with sides of their own; none when all have been seen.
+    ///
+    /// A pair is two answers that differ. Identical ones are not shown: nobody can prefer one of them, so a vote on them is a tie
+    /// or a slip. The sign test drops ties (Dixon and Mood, Journal of the American Statistical Association 41, 1946), hence
+    /// leaving them out changes neither its p-value nor the estimate, and the reviewer's time goes to pairs that tell something.
     ///
     /// # Errors
     /// There is no such run, or it is not over.
@@ -42,41 +47,22 @@ impl Lab {
         if run.status == RunStatus::Running {
             return Err(LabError::StillRunning);
         }
-        let pairs = self.review_order(id, run.plan.seed, reviewer).await?;
-        let votes = self.store.votes(id).await?;
-        let is_voted = |case: u32, repeat: u32| {
-            votes
-                .iter()
-                .any(|(number, other, name, _)| (*number, *other, name.as_str()) == (case, repeat, reviewer.as_str()))
-        };
+        let pairs = self.review_order(&run, reviewer).await?;
+        let voted_on = self.store.voted_on(id, reviewer.as_str()).await?;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let voted = count(pairs.iter().filter(|(case, repeat)| is_voted(*case, *repeat)).count());
-        for &(case_number, repeat) in pairs.iter().filter(|(case, repeat)| !is_voted(*case, *repeat)) {
-            let cases = self.store.run_cases(id).await?;
-            let answers = self.store.answers(id, Some(case_number..=case_number)).await?;
-            let text = |side| {
-                answers
-                    .iter()
-                    .find(|answer| (answer.case_number, answer.repeat, answer.side) == (case_number, repeat, side))
-                    .and_then(|answer| answer.answer.clone())
-            };
-            let (Some(a), Some(b)) = (text(Side::A), text(Side::B)) else { continue };
-            let Some(test_case) = usize::try_from(case_number - 1).ok().and_then(|place| cases.get(place)) else {
-                continue;
-            };
-            let (left, right) = if a_is_left(run.plan.seed, reviewer, case_number, repeat) { (a, b) } else { (b, a) };
-            let test_case = test_case.clone();
-            return Ok(Some(BlindPair {
-                case_number,
-                repeat,
-                test_case,
-                left,
-                right,
-                voted,
-                pairs: count(pairs.len()),
-            }));
-        }
-        Ok(None)
+        let voted = count(pairs.iter().filter(|pair| voted_on.contains(pair)).count());
+        let Some(&(case_number, repeat)) = pairs.iter().find(|pair| !voted_on.contains(pair)) else { return Ok(None) };
+        let mut answers = self.store.answers(id, Read::These(&[case_number])).await?;
+        let mut text = |side| {
+            let answer = answers.iter_mut().find(|answer| (answer.repeat, answer.side) == (repeat, side));
+            answer.and_then(|answer| answer.answer.take())
+        };
+        let test_case = self.store.run_cases_of(id, &[case_number]).await?.remove(&case_number);
+        let (Some(a), Some(b), Some(test_case)) = (text(Side::A), text(Side::B), test_case) else {
+            return Err(LabError::inconsistent(format!("pair {case_number} {repeat} of run {id}")));
+        };
+        let (left, right) = if a_is_left(run.plan.seed, reviewer, case_number, repeat) { (a, b) } else { (b, a) };
+        Ok(Some(BlindPair { case_number, repeat, test_case, left, right, voted, pairs: count(pairs.len()) }))
     }
 
     /// Keeps a vote: for the answer on the left, on the right, or neither. A second vote on a pair replaces the first.
@@ -94,7 +80,7 @@ impl Lab {
         if run.status == RunStatus::Running {
             return Err(LabError::StillRunning);
         }
-        if !self.review_order(id, run.plan.seed, reviewer).await?.contains(&(case_number, repeat)) {
+        if !self.reviewable(&run).await?.contains(&(case_number, repeat)) {
             return Err(LabError::UnknownPair { case: case_number, repeat });
         }
         let a_left = a_is_left(run.plan.seed, reviewer, case_number, repeat);
@@ -106,22 +92,15 @@ impl Lab {
         self.store.vote(id, (case_number, repeat), reviewer.as_str(), vote).await
     }
 
-    /// The pairs of a run that have both answers, in a reviewer's order.
-    async fn review_order(&self, id: Uuid, seed: u64, reviewer: &Author) -> Result<Vec<(u32, u32)>, LabError> {
-        let answers = self.store.answers(id, None).await?;
-        let has = |case: u32, repeat: u32, side: Side| {
-            answers.iter().any(|answer| {
-                (answer.case_number, answer.repeat, answer.side) == (case, repeat, side) && answer.status == "answered"
-            })
-        };
-        let mut pairs: Vec<(u32, u32)> = answers
-            .iter()
-            .filter(|answer| answer.side == Side::A && answer.status == "answered")
-            .map(|answer| (answer.case_number, answer.repeat))
-            .filter(|(case, repeat)| has(*case, *repeat, Side::B))
-            .collect();
-        shuffle(&mut pairs, &mut random(seed, reviewer, 0));
+    /// The pairs of a run that people can choose between, in a reviewer's order.
+    async fn review_order(&self, run: &Run, reviewer: &Author) -> Result<Vec<(u32, u32)>, LabError> {
+        let mut pairs = self.reviewable(run).await?.to_vec();
+        shuffle(&mut pairs, &mut random(run.plan.seed, reviewer, 0));
         Ok(pairs)
+    }
+
+    async fn reviewable(&self, run: &Run) -> Result<Arc<Vec<(u32, u32)>>, LabError> {
+        self.kept.pairs(run, self.store.reviewable(run.id)).await
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     Lab, LabError, RunStatus, Side,
     execute::RunContext,
     schedule::RunPrices,
-    store::{Claimed, Exchange, Exchanged, Finished, LabStore, Record},
+    store::{Claimed, Contact, Exchange, Exchanged, Finished, LabStore, Record},
 };
 
 /// Runs that a node works on at once; later ones wait for their turn.
@@ -33,7 +33,7 @@ const RUNS_AT_ONCE: usize = 8;
 const PAUSE: Duration = Duration::from_millis(15);
 
 /// How long to wait after the database could not be reached.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
 /// How a runner works.
 #[derive(Debug, Clone, Copy)]
@@ -119,10 +119,11 @@ async fn look(lab: Lab, settings: RunnerSettings, mut stopped: watch::Receiver<b
 
 /// Works on a run until it is over, or this node is to stop.
 async fn work_on(lab: Lab, run: Uuid, settings: RunnerSettings, stopped: watch::Receiver<bool>) {
+    let mut was_away = false;
     let context = loop {
         match context(&lab, run, settings).await {
             Ok(context) => break context,
-            Err(error) if error.kind() == versioning::ErrorKind::Unavailable => {}
+            Err(error) if error.kind() == versioning::ErrorKind::Unavailable => was_away = true,
             Err(error) => {
                 tracing::error!(%run, %error, "a run cannot be worked on");
                 // Left for a node that can; this one asks again when it looks next.
@@ -135,7 +136,8 @@ async fn work_on(lab: Lab, run: Uuid, settings: RunnerSettings, stopped: watch::
         }
         tokio::time::sleep(AGAIN).await;
     };
-    Work::new(lab.store, Arc::new(context), settings, stopped).run().await;
+    let contact = Contact::begin(was_away, settings.lease);
+    Work::new(lab.store, Arc::new(context), settings, stopped, contact).run().await;
 }
 
 async fn context(lab: &Lab, id: Uuid, settings: RunnerSettings) -> Result<RunContext, LabError> {
@@ -147,7 +149,8 @@ async fn context(lab: &Lab, id: Uuid, settings: RunnerSettings) -> Result<RunCon
         prompts.push((side, content.prompt_text));
     }
     let prices = RunPrices::of(&run.plan, &lab.prices);
-    Ok(RunContext { run, cases, prompts, prices, models: lab.models.clone(), retries: settings.retries })
+    let (store, models) = (lab.store.clone(), lab.models.clone());
+    Ok(RunContext { run, cases, prompts, prices, store, models, retries: settings.retries })
 }
 
 type Answered = (Vec<Finished>, Result<Option<Exchanged>, LabError>);
@@ -173,8 +176,10 @@ struct Work {
     due: Instant,
     /// When one may begin at the earliest.
     not_before: Instant,
-    /// How many nodes share the run.
-    nodes: usize,
+    /// Calls that may be under way here: what several nodes have under way is no more than what one would have.
+    granted: usize,
+    /// When the database was heard from.
+    contact: Contact,
 }
 
 impl Work {
@@ -183,6 +188,7 @@ impl Work {
         context: Arc<RunContext>,
         settings: RunnerSettings,
         stopped: watch::Receiver<bool>,
+        contact: Contact,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -198,7 +204,8 @@ impl Work {
             exchange: None,
             due: now,
             not_before: now,
-            nodes: 1,
+            granted: 0,
+            contact,
         }
     }
 
@@ -245,9 +252,7 @@ impl Work {
 
     /// Begins as many calls as may be under way.
     fn take_off(&mut self) {
-        // What several nodes have under way is no more than what one would have.
-        let free = (self.most() / self.nodes).max(1);
-        while self.flights.len() < free
+        while self.flights.len() < self.granted
             && let Some(call) = self.ready.pop_front()
         {
             let (context, number) = (self.context.clone(), call.number);
@@ -267,7 +272,7 @@ impl Work {
                 if let Some(number) = self.numbers.remove(&error.id()) {
                     let message = "The call broke off; the server's log says why.".into();
                     let record = Record::Failed { kind: "internal".into(), message, cost_usd: None };
-                    self.finished.push(Finished { number, attempts: 1, record });
+                    self.finished.push(Finished { number, attempts: 1, owed_usd: 0.0, record });
                 }
             }
         }
@@ -276,20 +281,24 @@ impl Work {
     fn begin_exchange(&mut self, is_stopping: bool) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
         let (store, run, node, lease) = (self.store.clone(), self.context.run.id, self.node, self.settings.lease);
         let finished = std::mem::take(&mut self.finished);
-        let returned: Vec<i32> =
-            if is_stopping { self.ready.drain(..).map(|call| call.number).collect() } else { Vec::new() };
+        if is_stopping {
+            // Given back: only what is under way is still held.
+            self.ready.clear();
+        }
+        let held: Vec<i32> = self.numbers.values().copied().chain(self.ready.iter().map(|call| call.number)).collect();
         let (most, ahead) = (self.most(), self.ahead());
-        let has = self.flights.len() + self.ready.len();
-        let wanted = if is_stopping { 0 } else { (most + ahead).saturating_sub(has) };
+        let wanted = if is_stopping { 0 } else { (most + ahead).saturating_sub(held.len()) };
         let as_count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let (wanted, most_claimed) = (as_count(wanted), as_count(most + ahead));
+        let flights = if is_stopping { self.flights.len() } else { self.flights.len().max(self.granted) };
+        let (flights, wanted, most_claimed) = (as_count(flights), as_count(wanted), as_count(most + ahead));
+        let contact = self.contact;
         self.not_before = Instant::now() + PAUSE;
-        // The lease is renewed in time; without anything to do, it looks whether others left something.
-        let idle = self.flights.is_empty() && self.ready.is_empty() && finished.is_empty();
+        // The lease is renewed in time; without anything under way, it looks whether others left something.
+        let idle = self.flights.is_empty() && finished.is_empty();
         self.due = Instant::now() + if idle { self.settings.poll } else { self.settings.lease / 4 };
         Box::pin(async move {
             let exchange =
-                Exchange { run, node, finished: &finished, returned: &returned, wanted, most_claimed, lease };
+                Exchange { run, node, finished: &finished, held: &held, flights, wanted, most_claimed, lease, contact };
             let answer = store.exchange(exchange).await;
             (finished, answer)
         })
@@ -307,8 +316,11 @@ impl Work {
                 false
             }
             Ok(None) => true,
-            Ok(Some(Exchanged { status, claimed, nodes })) => {
-                self.nodes = usize::try_from(nodes).unwrap_or(1).max(1);
+            Ok(Some(Exchanged { status, claimed, lost, granted })) => {
+                self.contact.heard(self.settings.lease);
+                self.granted = usize::try_from(granted).unwrap_or(0);
+                // What is under way goes on: whoever answers first has answered.
+                self.ready.retain(|call| !lost.contains(&call.number));
                 if claimed.is_empty() && self.flights.is_empty() && self.ready.is_empty() {
                     self.due = self.due.min(Instant::now() + self.settings.poll);
                 }
@@ -321,16 +333,16 @@ impl Work {
     /// Lets go of everything that is claimed: the run is over, or this node is.
     async fn give_back(&mut self) {
         self.flights.abort_all();
-        let mut returned: Vec<i32> = self.numbers.drain().map(|(_, number)| number).collect();
-        returned.extend(self.ready.drain(..).map(|call| call.number));
         let exchange = Exchange {
             run: self.context.run.id,
             node: self.node,
             finished: &self.finished,
-            returned: &returned,
+            held: &[],
+            flights: 0,
             wanted: 0,
             most_claimed: 0,
             lease: self.settings.lease,
+            contact: self.contact,
         };
         if let Err(error) = self.store.exchange(exchange).await {
             tracing::warn!(run = %self.context.run.id, %error, "calls are given back only when their lease ends");

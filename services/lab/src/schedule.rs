@@ -16,8 +16,8 @@ use crate::{
 /// Tokens that an answer is taken to have at most, when the plan sets no limit: for estimates of cost alone.
 pub const ASSUMED_OUTPUT_TOKENS: u32 = 4_096;
 
-/// The limit of a judge's answer, in tokens.
-pub const JUDGE_OUTPUT_TOKENS: u32 = 1_024;
+/// The limit of a judge's answer, in tokens: a sentence of JSON, and what a model that reasons thinks before.
+pub const JUDGE_OUTPUT_TOKENS: u32 = 4_096;
 
 /// What a call is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub(crate) struct PlannedCall {
     pub case_number: u32,
     /// From 1.
     pub repeat: u32,
+    /// Tokens sent, by estimate; of a judge at most, because the answers are not there yet.
+    pub input_tokens: u64,
     /// What it costs at most, by estimate, in US dollars.
     pub estimate_usd: f64,
 }
@@ -84,7 +86,10 @@ pub(crate) struct RunPrices {
 
 impl RunPrices {
     pub(crate) fn of(plan: &RunPlan, prices: &Prices) -> Self {
-        Self { model: prices.of(&plan.model), judge: plan.judge.as_ref().and_then(|judge| prices.of(judge)) }
+        Self {
+            model: plan.model.as_ref().and_then(|model| prices.of(model)),
+            judge: plan.judge.as_ref().and_then(|judge| prices.of(judge)),
+        }
     }
 }
 
@@ -112,17 +117,18 @@ pub(crate) fn schedule(
         let mut order: Vec<&(Side, Vec<Messages>)> = sides.iter().collect();
         shuffle(&mut order, &mut random);
         let test_case = &cases[case];
-        let push = |to: &mut Vec<PlannedCall>, kind, estimate_usd| {
-            to.push(PlannedCall { kind, case_number: number(case), repeat, estimate_usd });
+        let push = |to: &mut Vec<PlannedCall>, kind, input_tokens, estimate_usd| {
+            to.push(PlannedCall { kind, case_number: number(case), repeat, input_tokens, estimate_usd });
         };
         for (side, messages) in order {
-            let estimate = cost(prices.model, messages[case].tokens(), answer_tokens);
-            push(&mut answers, CallKind::Answer { side: *side }, estimate);
+            let input = messages[case].tokens();
+            let estimate = cost(prices.model, input, answer_tokens);
+            push(&mut answers, CallKind::Answer { side: *side }, input, estimate);
             for (check, rubric) in rubrics(test_case) {
                 let prompt = rubric_prompt(rubric, &test_case.input, "", test_case.expected.as_deref());
                 let input = estimate_tokens(&prompt.system) + estimate_tokens(&prompt.user) + u64::from(answer_tokens);
                 let estimate = cost(prices.judge, input, JUDGE_OUTPUT_TOKENS);
-                push(&mut judges, CallKind::Rubric { side: *side, check }, estimate);
+                push(&mut judges, CallKind::Rubric { side: *side, check }, input, estimate);
             }
         }
         if let Some(question) = &plan.question {
@@ -130,7 +136,8 @@ pub(crate) fn schedule(
                 let prompt = pair_prompt(question, &test_case.input, "", "");
                 let input =
                     estimate_tokens(&prompt.system) + estimate_tokens(&prompt.user) + 2 * u64::from(answer_tokens);
-                push(&mut judges, CallKind::Pair { a_first }, cost(prices.judge, input, JUDGE_OUTPUT_TOKENS));
+                let estimate = cost(prices.judge, input, JUDGE_OUTPUT_TOKENS);
+                push(&mut judges, CallKind::Pair { a_first }, input, estimate);
             }
         }
     }
@@ -173,7 +180,7 @@ mod tests {
     }
 
     fn planned(seed: u64, question: Option<&str>) -> Vec<PlannedCall> {
-        let model = "compatible::test-model".parse().unwrap();
+        let model = "compatible::test-model".parse().ok();
         let plan = RunPlan { repeats: 3, question: question.map(Into::into), ..RunPlan::new(model, seed) };
         let cases: Vec<TestCase> = (0..20)
             .map(|n| case(&n.to_string(), vec![Check::LlmRubric { value: "Polite".into(), threshold: None }]))

@@ -1,9 +1,10 @@
 //! Starting a run, or only looking at what it would do.
 
+use std::collections::HashMap;
+
 use agents::ModelName;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use versioning::AgentType;
 
 use crate::{
     Lab, LabError, Messages, Run, RunRequest, Side,
@@ -12,7 +13,7 @@ use crate::{
     execute::evaluated,
     plan::MAX_CALLS,
     schedule::{CallKind, PlannedCall, RunPrices, rubrics, schedule},
-    store::{ImportedAnswer, NewRun, Record},
+    store::{ImportedAnswer, NewRun},
 };
 
 /// What a run would do.
@@ -21,9 +22,9 @@ use crate::{
 pub struct DryRun {
     /// Calls in all, those of judges included.
     pub calls: u64,
-    /// Tokens sent, by estimate.
+    /// Tokens sent, by estimate, those of judges included: an answer that a judge reads is taken to be as long as it may be.
     pub input_tokens: u64,
-    /// What it costs at most, by estimate, in US dollars; none when a price is not known.
+    /// What it costs at most, by estimate, in US dollars; none when a price is not known, or no model was named.
     pub cost_usd: Option<f64>,
     /// The models without a price in the table.
     pub unpriced: Vec<String>,
@@ -60,7 +61,7 @@ struct Prepared {
 }
 
 impl Lab {
-    /// What a run would do: the exact messages, tokens and cost. Nothing is called and nothing is written.
+    /// What a run would do: the exact messages, tokens and cost. Nothing is called and nothing is written; no model need be named.
     ///
     /// # Errors
     /// As [`Lab::start`].
@@ -70,30 +71,30 @@ impl Lab {
             prepared.sides.iter().find(|(other, _)| *other == side).map(|(_, messages)| &messages[case])
         };
         let place = |number: u32| usize::try_from(number - 1).unwrap_or(usize::MAX);
+        let input_tokens = prepared.calls.iter().map(|call| call.input_tokens).sum();
         let mut first = Vec::new();
-        let mut input_tokens = 0;
         for call in &prepared.calls {
+            if first.len() == shown {
+                break;
+            }
             let CallKind::Answer { side } = call.kind else { continue };
             let Some(messages) = messages(side, place(call.case_number)) else { continue };
-            let tokens = messages.tokens();
-            input_tokens += tokens;
-            if first.len() < shown {
-                first.push(DryCall {
-                    case: prepared.cases[place(call.case_number)].name.clone(),
-                    repeat: call.repeat,
-                    side,
-                    messages: messages.clone(),
-                    input_tokens: tokens,
-                    cost_usd: prepared.prices.model.map(|_| call.estimate_usd),
-                });
-            }
+            first.push(DryCall {
+                case: prepared.cases[place(call.case_number)].name.clone(),
+                repeat: call.repeat,
+                side,
+                messages: messages.clone(),
+                input_tokens: call.input_tokens,
+                cost_usd: prepared.prices.model.map(|_| call.estimate_usd),
+            });
         }
-        let unpriced = self.unpriced(&prepared);
+        let unpriced = self.unpriced(&prepared, false);
+        let is_priced = prepared.request.plan.model.is_some() && unpriced.is_empty();
         let total: f64 = prepared.calls.iter().map(|call| call.estimate_usd).sum();
         Ok(DryRun {
             calls: prepared.calls.len() as u64,
             input_tokens,
-            cost_usd: unpriced.is_empty().then_some(total),
+            cost_usd: is_priced.then_some(total),
             unpriced,
             first,
         })
@@ -103,29 +104,24 @@ impl Lab {
     ///
     /// # Errors
     /// A version, the agent or the set does not exist; the set is empty; a case gives no value for a variable; the plan breaks a
-    /// rule, or asks for a judge that it does not name.
+    /// rule, names no model, or asks for a judge that it does not name; there is a budget, and a price is not known.
     pub async fn start(&self, request: RunRequest) -> Result<Run, LabError> {
         let prepared = self.prepare(request).await?;
-        if prepared.request.budget_usd.is_some() {
-            let unpriced = self.unpriced(&prepared);
-            if !unpriced.is_empty() {
-                return Err(LabError::invalid(
-                    "budget_usd",
-                    "price_unknown",
-                    format!(
-                        "A budget needs prices, and the price table has none for {}. Add a line to it, or leave the budget out.",
-                        unpriced.join(" and ")
-                    ),
-                ));
-            }
+        if prepared.request.plan.model.is_none() {
+            return Err(LabError::invalid(
+                "model",
+                "model_missing",
+                "Name the model that answers, as provider::name. A dry run needs none, nor do outputs of your own.",
+            ));
         }
+        self.check_budget(&prepared, false)?;
         let id = self.write(&prepared, None).await?;
         self.started.notify_one();
         self.run(id).await
     }
 
     /// A run of answers that were produced elsewhere (JSON Lines, one answer a line). Checks are made at once; judges, if the plan
-    /// has any, are asked as in any run.
+    /// has any, are asked as in any run. No model need be named.
     ///
     /// # Errors
     /// As [`Lab::start`], and the line and column of what cannot be read; then nothing is taken.
@@ -133,10 +129,14 @@ impl Lab {
         request.plan.noise = false;
         let set = self.set(request.set_id).await?;
         let cases: Vec<TestCase> = set.test_cases.into_iter().map(|stored| stored.case).collect();
-        let outputs = read_outputs(outputs, &cases).map_err(LabError::Import)?;
+        let text = outputs.to_owned();
+        let outputs = versioning::aside(move || read_outputs(&text, &cases)).await?.map_err(LabError::Import)?;
         request.plan.repeats = outputs.iter().map(|output| output.repeat).max().unwrap_or(1);
         let prepared = self.prepare(request).await?;
-        let answers = imported(&prepared.cases, outputs)?;
+        self.check_budget(&prepared, true)?;
+        // Patterns and schemas take a processor for a while.
+        let cases = prepared.cases.clone();
+        let answers = versioning::aside(move || imported(&cases, outputs)).await??;
         let id = self.write(&prepared, Some(answers)).await?;
         self.started.notify_one();
         self.run(id).await
@@ -148,14 +148,6 @@ impl Lab {
     /// There is no such run, or the database is away.
     pub async fn run(&self, id: Uuid) -> Result<Run, LabError> {
         self.store.run(id).await?.ok_or(LabError::UnknownRun { id })
-    }
-
-    /// The latest runs of an agent, or of all agents, latest first.
-    ///
-    /// # Errors
-    /// The database is away.
-    pub async fn runs(&self, agent_type: Option<&AgentType>, limit: u32) -> Result<Vec<Run>, LabError> {
-        self.store.runs(agent_type, limit).await
     }
 
     /// The cases of a run as they were when it began.
@@ -193,7 +185,8 @@ impl Lab {
             .await?;
         tracing::info!(
             run = %id, agent = %request.agent_type, a = %request.version_a, b = %request.version_b,
-            calls = prepared.calls.len(), model = %request.plan.model, "a run in the lab was started"
+            calls = prepared.calls.len(), model = request.plan.model.as_ref().map(tracing::field::display),
+            "a run in the lab was started"
         );
         Ok(id)
     }
@@ -278,12 +271,28 @@ impl Lab {
         Ok(Prepared { request, set_name: set.summary.name, cases, sides, prices, calls })
     }
 
-    /// The models of a run without a price.
-    fn unpriced(&self, prepared: &Prepared) -> Vec<String> {
+    /// Refuses a budget that could not be kept, because nobody knows what a call costs.
+    fn check_budget(&self, prepared: &Prepared, has_answers: bool) -> Result<(), LabError> {
+        let unpriced = self.unpriced(prepared, has_answers);
+        if prepared.request.budget_usd.is_none() || unpriced.is_empty() {
+            return Ok(());
+        }
+        Err(LabError::invalid(
+            "budget_usd",
+            "price_unknown",
+            format!(
+                "A budget needs prices, and the price table has none for {}. Add a line to it, or leave the budget out.",
+                unpriced.join(" and ")
+            ),
+        ))
+    }
+
+    /// The models of a run that are asked and have no price: when it `has_answers`, judges alone are asked.
+    fn unpriced(&self, prepared: &Prepared, has_answers: bool) -> Vec<String> {
         let plan = &prepared.request.plan;
         let has_judge_calls = prepared.calls.iter().any(|call| !matches!(call.kind, CallKind::Answer { .. }));
         let judge = plan.judge.as_ref().filter(|_| has_judge_calls);
-        let mut names: Vec<String> = [Some(&plan.model), judge]
+        let mut names: Vec<String> = [plan.model.as_ref().filter(|_| !has_answers), judge]
             .into_iter()
             .flatten()
             .filter(|model| self.prices.of(model).is_none())
@@ -296,36 +305,33 @@ impl Lab {
 
 /// Answers that were produced elsewhere as they are kept, their checks made.
 fn imported(cases: &[TestCase], outputs: Vec<OutsideOutput>) -> Result<Vec<ImportedAnswer>, LabError> {
+    let numbered: HashMap<&str, (u32, &TestCase)> =
+        (1..).zip(cases).map(|(number, case)| (case.name.as_str(), (number, case))).collect();
     outputs
         .into_iter()
         .map(|output| {
-            let place = cases
-                .iter()
-                .position(|case| case.name == output.case)
-                .ok_or_else(|| LabError::inconsistent("an output without a case"))?;
-            let case = &cases[place];
+            // The set may have changed since the outputs were read.
+            let &(case_number, case) = numbered.get(output.case.as_str()).ok_or_else(|| {
+                LabError::invalid("set_id", "set_changed", "The set was changed meanwhile. Send the answers again.")
+            })?;
             let subject = Subject {
                 output: &output.output,
                 expected: case.expected.as_deref(),
                 latency_ms: output.latency_ms,
                 cost_usd: output.cost_usd,
             };
-            let result = serde_json::to_value(evaluated(case, &subject))?;
-            let tokens = |tokens: Option<u64>| tokens.and_then(|tokens| u32::try_from(tokens).ok());
+            let checks = evaluated(case, &subject);
             Ok(ImportedAnswer {
-                case_number: u32::try_from(place + 1).map_err(LabError::inconsistent)?,
+                case_number,
                 repeat: output.repeat,
                 side: output.side,
-                record: Record::Answered {
-                    stop: "finished",
-                    latency_ms: output.latency_ms,
-                    first_token_ms: output.time_to_first_token_ms,
-                    input_tokens: tokens(output.input_tokens),
-                    output_tokens: tokens(output.output_tokens),
-                    cost_usd: output.cost_usd,
-                    answer: output.output,
-                    result,
-                },
+                latency_ms: output.latency_ms,
+                first_token_ms: output.time_to_first_token_ms,
+                input_tokens: output.input_tokens,
+                output_tokens: output.output_tokens,
+                cost_usd: output.cost_usd,
+                answer: output.output,
+                checks,
             })
         })
         .collect()

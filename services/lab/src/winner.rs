@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use versioning::{Author, Notes, Promotion, Reissue, Version, VersionStatus, VersioningError};
+use versioning::{Author, Notes, Reissue, Version, VersioningError};
 
-use crate::{Choice, Lab, LabError, RunStatus, Side};
+use crate::{Choice, Lab, LabError, RunStatus, Side, store::Decision};
 
 /// The longest reason, in characters.
 const MAX_REASON: usize = 2_000;
@@ -34,8 +34,8 @@ pub struct Chosen {
 }
 
 impl Lab {
-    /// Keeps the choice of a winner, with the figures as they stand, and makes it live if that was asked for. What goes live is
-    /// refused or done before the choice is kept, so that a choice never claims what did not happen.
+    /// Keeps the choice of a winner, with the figures as they stand, and makes it live if that was asked for: in one transaction, so
+    /// that a choice never claims what did not happen, and of several at once one alone counts.
     ///
     /// # Errors
     /// There is no such run; it is not over; a winner was chosen already; the reason is missing; the registry refuses the
@@ -61,49 +61,35 @@ impl Lab {
             ));
         }
         let version = run.version_of(request.winner);
+        let mut decision = Decision {
+            run: run.clone(),
+            winner: request.winner,
+            reason: reason.to_owned(),
+            chosen_by: request.chosen_by.as_ref().map(|author| author.as_str().to_owned()),
+            figures: serde_json::json!({
+                "outcome": report.outcome,
+                "headline": report.headline,
+                "evidence": report.evidence,
+                "verdict": report.verdict,
+                "live": null,
+            }),
+        };
         let live = if request.go_live {
-            Some(self.go_live(run.agent_type.clone(), version, &request, id).await?)
+            let notes = Notes::parse(format!("Text of {version}, which won run {id} in the lab."))
+                .map_err(VersioningError::from)?;
+            let reissue = Reissue { agent_type: run.agent_type.clone(), version, created_by: request.chosen_by, notes };
+            let live = self.services.management.make_live(reissue, move |connection, live| {
+                decision.figures["live"] = serde_json::json!(live);
+                Box::pin(decision.write(connection))
+            });
+            Some(live.await?)
         } else {
+            self.store.choose(decision).await?;
             None
         };
-        let figures = serde_json::json!({
-            "outcome": report.outcome,
-            "headline": report.headline,
-            "evidence": report.evidence,
-            "verdict": report.verdict,
-            "live": live,
-        });
-        let by = request.chosen_by.as_ref().map(Author::as_str);
-        self.store.choose(run, request.winner, reason, by, figures).await?;
         tracing::info!(run = %id, agent = %run.agent_type, %version, live = ?live.map(|live| live.to_string()), "a winner was chosen");
         let choice =
             self.store.choice(id).await?.ok_or_else(|| LabError::inconsistent("a choice that was kept is gone"))?;
         Ok(Chosen { choice, live })
-    }
-
-    async fn go_live(
-        &self,
-        agent_type: versioning::AgentType,
-        version: Version,
-        request: &WinnerRequest,
-        run: Uuid,
-    ) -> Result<Version, LabError> {
-        let management = &self.services.management;
-        let content = management.get_prompt_content(&agent_type, version).await?;
-        let active = management.active(&agent_type).await?.map(|active| active.version.version);
-        let by = request.chosen_by.clone();
-        match content.version.status {
-            VersionStatus::Active => Ok(version),
-            VersionStatus::Draft => {
-                let promotion = Promotion { agent_type, version, expected_active: active, promoted_by: by };
-                Ok(management.promote_to_active(promotion).await?.version)
-            }
-            VersionStatus::Superseded => {
-                let notes = Notes::parse(format!("Text of {version}, which won run {run} in the lab."))
-                    .map_err(VersioningError::from)?;
-                let reissue = Reissue { agent_type, version, created_by: by, notes };
-                Ok(management.reissue(reissue).await?.version)
-            }
-        }
     }
 }

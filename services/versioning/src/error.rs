@@ -35,18 +35,28 @@ pub enum VersioningError {
         base: Version,
     },
     /// No version of this agent was ever created.
-    #[error("There is no agent {agent_type}. Create its first version with POST /api/v1/prompts/versions.")]
+    #[error(
+        "There is no agent {agent_type}.{} Create its first version with POST /api/v1/prompts/versions.",
+        meant(near)
+    )]
     UnknownAgent {
         /// The agent.
         agent_type: AgentType,
+        /// The agents that may have been meant, the best first.
+        near: Vec<AgentType>,
     },
     /// The agent has no version of this number.
-    #[error("{agent_type} has no version {version}. GET /api/v1/prompts/{agent_type}/versions lists those it has.")]
+    #[error(
+        "{agent_type} has no version {version}.{} GET /api/v1/prompts/{agent_type}/versions lists those it has.",
+        neighbours(near)
+    )]
     UnknownVersion {
         /// The agent.
         agent_type: AgentType,
         /// The number asked for.
         version: Version,
+        /// The versions next to it, the lower one first.
+        near: Vec<Version>,
     },
     /// Nothing is live for this agent.
     #[error("{agent_type} has no active version. Create one and promote it.")]
@@ -187,14 +197,14 @@ impl VersioningError {
     pub fn subject(&self) -> (Option<&AgentType>, Option<Version>) {
         match self {
             Self::VersionExists { agent_type, version, .. }
-            | Self::UnknownVersion { agent_type, version }
+            | Self::UnknownVersion { agent_type, version, .. }
             | Self::FixForward { agent_type, version, .. }
             | Self::SavedMeanwhile { agent_type, version }
             | Self::NumbersExhausted { agent_type, version } => (Some(agent_type), Some(*version)),
             Self::UnknownBase { agent_type, base } | Self::StaleBase { agent_type, base, .. } => {
                 (Some(agent_type), Some(*base))
             }
-            Self::UnknownAgent { agent_type } | Self::NoActiveVersion { agent_type } => (Some(agent_type), None),
+            Self::UnknownAgent { agent_type, .. } | Self::NoActiveVersion { agent_type } => (Some(agent_type), None),
             Self::Invalid(_) | Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Internal(_) => (None, None),
         }
     }
@@ -202,6 +212,21 @@ impl VersioningError {
     /// A fault of the data: something in the database that the constraints should have kept out.
     pub(crate) fn inconsistent(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+}
+
+/// The agents that may have been meant, as a sentence after another one; empty without any.
+pub fn meant(near: &[AgentType]) -> String {
+    let names: Vec<_> = near.iter().map(AgentType::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" Perhaps {} is meant.", names.join(" or ")) }
+}
+
+/// The versions next to one that does not exist, as a sentence after another one; empty without any.
+pub fn neighbours(near: &[Version]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!(" The nearest is {one}."),
+        [one, other, ..] => format!(" The nearest are {one} and {other}."),
     }
 }
 

@@ -106,7 +106,7 @@ impl PromptManagementService {
         if let Some(agent_type) = &query.agent_type
             && !self.store().agent_exists(agent_type).await?
         {
-            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+            return Err(self.store().unknown_agent(agent_type).await);
         }
         self.store().history(query).await
     }

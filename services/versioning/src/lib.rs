@@ -62,9 +62,12 @@ pub use {
     },
     management::{ManagementCounters, PromptManagementService},
     metrics::{MetricsRange, MetricsService, PromptMetrics},
-    model::{AgentOverview, Event, EventKind, PageCursor, PromptContent, PromptVersion, VersionPage, VersionSummary},
+    model::{
+        AgentOverview, Event, EventKind, LiveVersion, PageCursor, PromptContent, PromptVersion, VersionPage,
+        VersionSummary,
+    },
     notifications::{Listener, PromptNotice, PromptNotices, listen},
-    performance::{CallSource, Latency, Performance, PerformanceService, RecordedCall},
+    performance::{CallBatchId, CallSource, Latency, Performance, PerformanceService, RecordedCall},
     store::{MIGRATOR, PromptStore},
     transfer::{ImportError, ImportSummary},
 };

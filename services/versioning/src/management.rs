@@ -6,11 +6,13 @@ use std::sync::{
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
 
 use crate::{
-    AgentOverview, AgentType, Author, CacheCleared, Event, NewPatch, NewVersion, NextVersion, NextVersions, Notes,
-    PageCursor, Promotion, PromptContent, PromptLoadingService, PromptStore, PromptVersion, Reissue, SeedVersion, Seen,
-    Version, VersionPage, VersionStatus, VersioningError,
+    AgentOverview, AgentType, Author, CacheCleared, Event, LiveVersion, NewPatch, NewVersion, NextVersion,
+    NextVersions, Notes, PageCursor, Promotion, PromptContent, PromptLoadingService, PromptStore, PromptVersion,
+    Reissue, SeedVersion, Seen, Version, VersionPage, VersionStatus, VersioningError,
     store::{Change, Insert, Origin},
 };
 
@@ -152,7 +154,8 @@ impl PromptManagementService {
             return Err(VersioningError::StaleBase { agent_type: reissue.agent_type, base, active: Some(active) });
         }
         let Some(text) = change.find_text(reissue.version).await? else {
-            return Err(VersioningError::UnknownVersion { agent_type: reissue.agent_type, version: reissue.version });
+            drop(change);
+            return Err(self.store.unknown_version(&reissue.agent_type, reissue.version).await);
         };
         self.issue(
             change,
@@ -190,11 +193,12 @@ impl PromptManagementService {
     ) -> Result<PromptVersion, VersioningError> {
         let Promotion { agent_type, version, promoted_by, .. } = promotion;
         let Some(mut change) = self.store.change(&agent_type).await? else {
-            return Err(VersioningError::UnknownAgent { agent_type });
+            return Err(self.store.unknown_agent(&agent_type).await);
         };
         // Read under the lock: once it is committed, nothing may fail any more.
         let Some(mut promoted) = change.find_version(version).await? else {
-            return Err(VersioningError::UnknownVersion { agent_type, version });
+            drop(change);
+            return Err(self.store.unknown_version(&agent_type, version).await);
         };
         let active = change.active();
         if active == Some(version) {
@@ -221,6 +225,57 @@ impl PromptManagementService {
         Ok(promoted)
     }
 
+    /// Makes the text of a version live, by the way that there is: a version above the active one is promoted, one below it is
+    /// brought back as the next free patch, and what is active stays. `decide` is told what is live by it and writes what led to it
+    /// into the same transaction: both happen, or neither.
+    ///
+    /// # Errors
+    /// There is no such version; no number is left; what `decide` says.
+    pub async fn make_live<E: From<VersioningError>>(
+        &self,
+        reissue: Reissue,
+        decide: impl for<'a> FnOnce(&'a mut PgConnection, Version) -> BoxFuture<'a, Result<(), E>> + Send,
+    ) -> Result<Version, E> {
+        let Reissue { agent_type, version, created_by, notes } = reissue;
+        let Some(mut change) = self.store.change(&agent_type).await? else {
+            return Err(self.store.unknown_agent(&agent_type).await.into());
+        };
+        let Some(found) = change.find_version(version).await? else {
+            drop(change);
+            return Err(self.store.unknown_version(&agent_type, version).await.into());
+        };
+        let (previous, by) = (change.active(), created_by.as_ref().map(Author::as_str));
+        let live = match (found.status, previous) {
+            (VersionStatus::Active, _) => version,
+            (VersionStatus::Superseded, Some(active)) => {
+                let text = change.find_text(version).await?;
+                let text = text.ok_or_else(|| VersioningError::inconsistent("a version without its text"))?;
+                let patch = change.next_patch(active).await?;
+                let origin = Origin::Reissued { of: version };
+                let notes = notes.as_ref().map(Notes::as_str);
+                let insert = Insert { version: patch, prompt_text: &text, created_by: by, notes, origin };
+                change.insert(&insert).await?;
+                change.activate(patch, by).await?;
+                patch
+            }
+            _ => {
+                change.activate(version, by).await?;
+                version
+            }
+        };
+        decide(change.connection(), live).await?;
+        self.commit_live(change, &agent_type).await?;
+        if live != version {
+            self.versions_created.fetch_add(1, Ordering::Relaxed);
+        }
+        if previous != Some(live) {
+            self.promotions.fetch_add(1, Ordering::Relaxed);
+            let previous = previous.map(tracing::field::display);
+            tracing::info!(agent_type = %agent_type, version = %live, previous, "version promoted");
+        }
+        Ok(live)
+    }
+
     /// A page of an agent's versions, newest first.
     ///
     /// # Errors
@@ -233,7 +288,7 @@ impl PromptManagementService {
     ) -> Result<VersionPage, VersioningError> {
         let mut versions = self.store.list_versions(agent_type, cursor, limit.saturating_add(1)).await?;
         if versions.is_empty() && !self.store.agent_exists(agent_type).await? {
-            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+            return Err(self.store.unknown_agent(agent_type).await);
         }
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = versions.len() > limit;
@@ -256,10 +311,7 @@ impl PromptManagementService {
     ) -> Result<PromptContent, VersioningError> {
         match self.store.find_version(agent_type, version).await? {
             Some(content) => Ok(content),
-            None if self.store.agent_exists(agent_type).await? => {
-                Err(VersioningError::UnknownVersion { agent_type: agent_type.clone(), version })
-            }
-            None => Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() }),
+            None => Err(self.store.not_found(agent_type, version).await),
         }
     }
 
@@ -277,6 +329,11 @@ impl PromptManagementService {
     /// The database is away.
     pub async fn agent_exists(&self, agent_type: &AgentType) -> Result<bool, VersioningError> {
         self.store.agent_exists(agent_type).await
+    }
+
+    /// The refusal of an agent that does not exist, with those that may have been meant.
+    pub async fn unknown_agent(&self, agent_type: &AgentType) -> VersioningError {
+        self.store.unknown_agent(agent_type).await
     }
 
     /// What a writer who looks now sees: for [`NextVersion::seen`].
@@ -298,9 +355,7 @@ impl PromptManagementService {
         moment: DateTime<Utc>,
     ) -> Result<Option<PromptContent>, VersioningError> {
         match self.store.find_live_at(agent_type, moment).await? {
-            None if !self.store.agent_exists(agent_type).await? => {
-                Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() })
-            }
+            None if !self.store.agent_exists(agent_type).await? => Err(self.store.unknown_agent(agent_type).await),
             found => Ok(found),
         }
     }
@@ -393,6 +448,14 @@ impl PromptManagementService {
         self.store.overview().await
     }
 
+    /// Every agent and what is live, in no order.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn live(&self) -> Result<Vec<LiveVersion>, VersioningError> {
+        self.store.live().await
+    }
+
     /// The newest events over all agents, newest first.
     ///
     /// # Errors
@@ -467,7 +530,7 @@ impl PromptManagementService {
     /// The lock of an agent that has an active version.
     async fn change_of_active(&self, agent_type: &AgentType) -> Result<(Change, Version), VersioningError> {
         let Some(change) = self.store.change(agent_type).await? else {
-            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+            return Err(self.store.unknown_agent(agent_type).await);
         };
         match change.active() {
             Some(active) => Ok((change, active)),

@@ -119,12 +119,16 @@ pub struct CallFigures {
     pub calls: u64,
     /// Those without an answer.
     pub errors: u64,
-    /// Tokens answered, of all calls together.
+    /// Tokens answered, of all calls together where they are known.
     pub output_tokens: u64,
-    /// US dollars, of all calls together.
+    /// The calls where they are.
+    pub counted_calls: u64,
+    /// US dollars, of all calls together where they are known.
     pub cost_usd: f64,
-    latency_ms_sum: f64,
-    latency_buckets: Vec<u64>,
+    /// The calls where they are.
+    pub priced_calls: u64,
+    pub(crate) latency_ms_sum: f64,
+    pub(crate) latency_buckets: Vec<u64>,
 }
 
 impl CallFigures {
@@ -132,6 +136,18 @@ impl CallFigures {
     #[expect(clippy::cast_precision_loss, reason = "a share of counts far below 2^52")]
     pub fn error_rate(&self) -> Option<f64> {
         (self.calls > 0).then(|| self.errors as f64 / self.calls as f64)
+    }
+
+    /// Tokens answered by an average call of those where they are known; none when they are of no call.
+    #[expect(clippy::cast_precision_loss, reason = "an average over more than 2^52 calls is as good")]
+    pub fn mean_output_tokens(&self) -> Option<f64> {
+        (self.counted_calls > 0).then(|| self.output_tokens as f64 / self.counted_calls as f64)
+    }
+
+    /// US dollars for an average call of those where they are known; none when they are of no call.
+    #[expect(clippy::cast_precision_loss, reason = "an average over more than 2^52 calls is as good")]
+    pub fn mean_cost_usd(&self) -> Option<f64> {
+        (self.priced_calls > 0).then(|| self.cost_usd / self.priced_calls as f64)
     }
 
     /// Latency of the answered calls; none without any.
@@ -147,7 +163,9 @@ impl CallFigures {
         self.calls += other.calls;
         self.errors += other.errors;
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.counted_calls += other.counted_calls;
         self.cost_usd += other.cost_usd;
+        self.priced_calls += other.priced_calls;
         self.latency_ms_sum += other.latency_ms_sum;
         self.latency_buckets.resize(BUCKETS, 0);
         for (mine, theirs) in self.latency_buckets.iter_mut().zip(&other.latency_buckets) {
@@ -163,17 +181,6 @@ pub(crate) struct StoredFigures {
     pub version: Version,
     pub begins_at: DateTime<Utc>,
     pub figures: CallFigures,
-}
-
-impl StoredFigures {
-    pub(crate) fn figures(
-        [calls, errors, output_tokens]: [u64; 3],
-        cost_usd: f64,
-        latency_ms_sum: f64,
-        latency_buckets: Vec<u64>,
-    ) -> CallFigures {
-        CallFigures { calls, errors, output_tokens, cost_usd, latency_ms_sum, latency_buckets }
-    }
 }
 
 /// Versions that were created in a step, by what of their number is new.
@@ -333,7 +340,7 @@ impl MetricsService {
         if let Some(agent_type) = agent_type
             && agents.is_empty()
         {
-            return Err(VersioningError::UnknownAgent { agent_type: agent_type.clone() });
+            return Err(self.store.unknown_agent(agent_type).await);
         }
         let created = self.store.created_versions(agent_type, &window).await?;
         let stored = self.store.call_figures(agent_type, &window).await?;
@@ -480,7 +487,16 @@ mod tests {
                 agent_type: agent.parse().unwrap(),
                 version: version.parse().unwrap(),
                 begins_at: time(at),
-                figures: StoredFigures::figures([calls, 1, 10], 0.5, 100.0, buckets),
+                figures: CallFigures {
+                    calls,
+                    errors: 1,
+                    output_tokens: 10,
+                    counted_calls: 5,
+                    cost_usd: 0.5,
+                    priced_calls: 0,
+                    latency_ms_sum: 100.0,
+                    latency_buckets: buckets,
+                },
             }
         };
         let rows = [
@@ -499,6 +515,7 @@ mod tests {
         assert_eq!(sums.calls[&"two".parse::<AgentType>().unwrap()].calls, 5, "what is outside does not count");
         let latency = last.calls.latency().unwrap();
         assert!(latency.p50_ms < latency.p95_ms && (latency.mean_ms - 200.0 / 18.0).abs() < 1e-9);
+        assert_eq!((last.calls.mean_output_tokens(), last.calls.mean_cost_usd()), (Some(2.0), None));
         assert_eq!((CallFigures::default().latency(), CallFigures::default().error_rate()), (None, None));
     }
 }

@@ -127,6 +127,15 @@ pub struct VersionSummary {
     pub notes: Option<String>,
 }
 
+/// What is live of an agent, and nothing else of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveVersion {
+    /// Whose it is.
+    pub agent_type: AgentType,
+    /// The version, and when it went live; none if nothing was promoted yet.
+    pub live: Option<(Version, DateTime<Utc>)>,
+}
+
 /// An entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
-use sqlx::postgres::{PgListener, PgNotification};
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use tokio::{sync::broadcast, task::JoinHandle};
 
 use crate::{Activity, AgentType, PromptLoadingService, PromptStore, Services, Version};
 
 /// The channel that the triggers of the migrations notify.
 const CHANNEL: &str = "verbatim_prompts";
+
+/// How long it may take to connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a silent connection is trusted before it is asked for a sign of life.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
@@ -98,18 +101,20 @@ pub async fn listen(services: &Services) -> Listener {
             match connect(&store).await {
                 Ok(mut listener) => {
                     // Whatever was cached before this moment may be outdated, and nobody would have said so.
-                    loading.invalidate_all();
-                    loading.database_is_back();
+                    loading.begin_to_hear();
                     notices.tell(PromptNotice::Gap);
                     tracing::info!("listening for promotions");
                     ready.take().map(|ready| ready.send(()));
                     pause = RETRY_FIRST;
                     let gap = follow(&mut listener, &loading, &activity, &notices).await;
                     // Until it listens again, this node would not hear of a promotion.
-                    loading.invalidate_all();
+                    loading.lose_hearing();
                     tracing::warn!(error = &gap as &dyn std::error::Error, "stopped hearing of promotions");
                 }
                 Err(error) => {
+                    if ready.is_some() {
+                        loading.lose_hearing();
+                    }
                     ready.take().map(|ready| ready.send(()));
                     tracing::debug!(error = &error as &dyn std::error::Error, "cannot listen for promotions yet");
                 }
@@ -125,11 +130,24 @@ pub async fn listen(services: &Services) -> Listener {
 }
 
 async fn connect(store: &PromptStore) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(store.pool()).await?;
-    // Every loss must come back here, where the cache is dropped; a silent reconnection would hide a gap.
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
-    Ok(listener)
+    // A connection of its own: when all of the pool are in use, a node must hear of promotions all the same.
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(CONNECT_LIMIT)
+        .connect_lazy_with((*store.pool().connect_options()).clone());
+    let connect = async {
+        let mut listener = PgListener::connect_with(&own).await?;
+        // Every loss must come back here, where the cache is dropped; a silent reconnection would hide a gap.
+        listener.eager_reconnect(false);
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    };
+    // A network that has gone mute refuses nothing.
+    tokio::time::timeout(CONNECT_LIMIT, connect)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
 /// Hands on notifications until the connection is lost, and returns how.

@@ -3,9 +3,13 @@
 //! Agents and the lab record calls in batches; they are added up per version, source and model at once, so that reading the
 //! figures of a version costs the same after ten calls and after ten million.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::{AgentType, PromptStore, Version, VersioningError};
 
@@ -14,6 +18,9 @@ pub(crate) const BUCKETS: usize = 64;
 
 /// How long figures by the hour are kept: as long as plots are drawn by the hour, and a while.
 const HOURS_KEPT: TimeDelta = TimeDelta::days(32);
+
+/// How long it is known which batches were recorded: longer than anybody sends one again.
+const BATCHES_KEPT: TimeDelta = TimeDelta::days(2);
 
 /// Where a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,14 +65,35 @@ pub struct RecordedCall {
     pub first_token_ms: Option<f64>,
     /// Why there was no answer, as a name; none when there was one.
     pub error_kind: Option<String>,
-    /// Tokens sent.
-    pub input_tokens: u64,
-    /// Tokens answered.
-    pub output_tokens: u64,
-    /// What it cost, in US dollars.
-    pub cost_usd: f64,
+    /// Tokens sent, if anybody counted them.
+    pub input_tokens: Option<u64>,
+    /// Tokens answered, if anybody counted them.
+    pub output_tokens: Option<u64>,
+    /// What it cost, in US dollars, if the price is known.
+    pub cost_usd: Option<f64>,
     /// How good the answer was, from 0 to 1, if anybody judged it.
     pub score: Option<f64>,
+}
+
+/// What a call is that nobody waited for to the end: it is kept, and added up nowhere.
+const CANCELLED: &str = "cancelled";
+
+impl RecordedCall {
+    /// Whether whoever asked went away, which says nothing about the version.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.error_kind.as_deref() == Some(CANCELLED)
+    }
+}
+
+/// What a batch of calls is recognised by when it is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallBatchId(pub Uuid);
+
+impl CallBatchId {
+    /// One that no other batch has.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
 }
 
 /// What the calls with a version added up to.
@@ -81,10 +109,10 @@ pub struct Performance {
     pub error_rate: f64,
     /// Latency of the answered calls; none when there is none.
     pub latency: Option<Latency>,
-    /// Tokens answered, for an average call.
-    pub output_tokens: f64,
-    /// US dollars, for an average call.
-    pub cost_usd: f64,
+    /// Tokens answered, for an average call of those where they are known; none when they are of no call.
+    pub output_tokens: Option<f64>,
+    /// US dollars, for an average call of those where they are known; none when they are of no call.
+    pub cost_usd: Option<f64>,
     /// The average score, from 0 to 1, and of how many calls; none when none was scored.
     pub score: Option<(f64, u64)>,
     /// When the last one was.
@@ -148,12 +176,21 @@ impl PerformanceService {
     }
 
     /// Records calls and adds them to the figures of their versions, all or nothing. A call whose version does not exist is left
-    /// out; the answer is how many were recorded.
+    /// out; the answer is how many were recorded. One that was cancelled is kept and not added to any figures.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is away, or was lost during the commit: then nobody knows.
     pub async fn record(&self, calls: &[RecordedCall]) -> Result<u64, VersioningError> {
-        self.store.add_calls(calls).await
+        self.store.add_calls(None, calls).await
+    }
+
+    /// The same for a batch with an id, which counts once however often it is recorded within two days: whoever does not know what
+    /// became of it records it again. The answer is how many calls were recorded, then or now.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub async fn record_once(&self, batch: CallBatchId, calls: &[RecordedCall]) -> Result<u64, VersioningError> {
+        self.store.add_calls(Some(batch), calls).await
     }
 
     /// The same in a transaction of the caller's, so that the calls count if and only if it is committed. Calls of the lab are
@@ -183,6 +220,17 @@ impl PerformanceService {
             .collect())
     }
 
+    /// Why each of some versions that were not found is refused, with the names and the numbers that may have been meant.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn why_missing(
+        &self,
+        versions: BTreeSet<(AgentType, Version)>,
+    ) -> Result<BTreeMap<(AgentType, Version), VersioningError>, VersioningError> {
+        self.store.all_not_found(versions).await
+    }
+
     /// Forgets single calls that are older than they are kept. What they added up to by the day stays. The answer is how
     /// many months of calls went.
     ///
@@ -191,7 +239,7 @@ impl PerformanceService {
     pub async fn forget(&self, keep: Duration) -> Result<u64, VersioningError> {
         let now = Utc::now();
         let before = chrono::Duration::from_std(keep).ok().and_then(|keep| now.checked_sub_signed(keep));
-        self.store.forget_calls(before.unwrap_or(DateTime::UNIX_EPOCH), now - HOURS_KEPT).await
+        self.store.forget_calls(before.unwrap_or(DateTime::UNIX_EPOCH), now - HOURS_KEPT, now - BATCHES_KEPT).await
     }
 
     /// The figures of a version, per source and model; none when no call was recorded yet.

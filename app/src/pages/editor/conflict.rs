@@ -2,7 +2,11 @@
 
 use leptos::prelude::*;
 
-use crate::{api::Conflict, words::counted};
+use super::panels::LeftOut;
+use crate::{
+    api::{ChangesPanel, Conflict},
+    words::counted,
+};
 
 /// What happened, and what to do.
 #[component]
@@ -11,7 +15,9 @@ pub fn ConflictNotice(
     conflict: Conflict,
 ) -> impl IntoView {
     let title = title(&conflict);
-    let Conflict { theirs, their_changes, your_changes, unsettled, label, .. } = conflict;
+    let Conflict {
+        agent_type, base, base_text, their_base, theirs, their_changes, your_changes, unsettled, label, ..
+    } = conflict;
     let next = match unsettled {
         0 => "Both changes are together in the editor below. Read them, then save again.".to_owned(),
         places => format!(
@@ -24,19 +30,71 @@ pub fn ConflictNotice(
             },
         ),
     };
+    let page = |version: &str| format!("/agents/{agent_type}/versions/{version}");
+    let texts = [("Their version", theirs.as_str()), ("Your base", base.as_str())];
+    let texts = texts
+        .into_iter()
+        .chain((their_base != base).then_some(("Their base", their_base.as_str())))
+        .filter(|(_, version)| !version.is_empty())
+        .map(|(name, version)| {
+            view! {
+                <a href=page(version) target="_blank">
+                    {name} " " <span class="version">{version.to_owned()}</span>
+                    <span class="visually-hidden">" (in a new tab)"</span>
+                </a>
+                " "
+            }
+        })
+        .collect_view();
+    let whole = (!their_base.is_empty()).then(|| {
+        view! {
+            <p>
+                <a href=format!("/agents/{agent_type}/compare?base={their_base}&head={theirs}") target="_blank">
+                    "Compare the whole texts" <span class="visually-hidden">" (in a new tab)"</span>
+                </a>
+            </p>
+        }
+    });
+    // Their change is counted from another version where the writer went back behind it.
+    let their_summary = if their_base == base || their_base.is_empty() {
+        format!("Their change, {theirs}")
+    } else {
+        format!("Their change, {theirs}, against {their_base}")
+    };
+    let base_details = (!base.is_empty()).then(|| {
+        view! {
+            <details>
+                <summary>{format!("The base, {base}")}</summary>
+                <pre class="prompt base" tabindex="0" role="region" aria-label=format!("Text of {base}") inner_html=base_text.0></pre>
+            </details>
+        }
+    });
     view! {
         <section class="notice conflict" aria-labelledby="conflict-title" role="alert">
             <h2 id="conflict-title">{title}</h2>
             <p>{next}</p>
+            <p class="ways">{texts}</p>
             <details>
-                <summary>{format!("Their change, {theirs}")}</summary>
-                <div class="diff-place" inner_html=their_changes.0></div>
+                <summary>{their_summary}</summary>
+                {changed(their_changes)}
+                {whole}
             </details>
             <details>
                 <summary>"Your change"</summary>
-                <div class="diff-place" inner_html=your_changes.0></div>
+                {changed(your_changes)}
             </details>
+            {base_details}
         </section>
+    }
+    .into_any()
+}
+
+/// What one side changed.
+fn changed(changes: ChangesPanel) -> AnyView {
+    let left_out = (changes.hidden, changes.is_simplified);
+    view! {
+        <LeftOut hidden=left_out.0 is_simplified=left_out.1 />
+        <div class="diff-place" inner_html=changes.lines.0></div>
     }
     .into_any()
 }
@@ -78,10 +136,7 @@ mod tests {
                 was_there,
                 is_live,
                 live_by: live_by.map(str::to_owned),
-                their_changes: Default::default(),
-                your_changes: Default::default(),
-                unsettled: 0,
-                label: "1.1.0".into(),
+                ..Conflict::default()
             })
         };
         let (alice, bob) = (Some("Alice"), Some("Bob"));

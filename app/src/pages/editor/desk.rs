@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use leptos::{ev, html::Input, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use leptos::{
+    ev,
+    html::Input,
+    leptos_dom::helpers::TimeoutHandle,
+    prelude::*,
+    task::{spawn_local, tick},
+};
 use send_wrapper::SendWrapper;
 use versioning::{PromptText, counts::Counts};
 use web_sys::wasm_bindgen::JsCast;
@@ -11,7 +17,7 @@ use super::{
     guard::guard,
     keeping::Keeper,
     monaco::{self, MonacoEditor},
-    panels::{Changes, Preview},
+    panels::{Changes, Preview, is_save},
     parts::Parts,
     sheet::Sheet,
     trial::TryIt,
@@ -69,6 +75,7 @@ pub fn Desk(
         Some(Panel::Preview(_)) => Shown::Preview,
         Some(Panel::Changes(_)) => Shown::Changes,
     });
+    let is_looking = RwSignal::new(matches!(panel, Some(Panel::Preview(_))));
     let panel = RwSignal::new(panel.map(Ok::<_, AppError>));
     let base = StoredValue::new(form.base.clone());
 
@@ -137,6 +144,8 @@ pub fn Desk(
 
     let known = variables.clone();
     Effect::new(move || {
+        // From here on the fields of the preview know their key.
+        is_looking.set(false);
         keeper.begin();
         measure();
         if values.with_untracked(BTreeMap::is_empty) {
@@ -159,9 +168,19 @@ pub fn Desk(
                 return;
             };
             let editor = MonacoEditor::create(&monaco, &host, &area.value(), &known, on_change, save);
-            if let Some(editor) = editor {
-                parts.monaco.set_value(Some(SendWrapper::new(editor)));
-                is_ready.set(true);
+            let Some(editor) = editor else { return };
+            let selection = parts.selection();
+            parts.monaco.set_value(Some(SendWrapper::new(editor)));
+            is_ready.set(true);
+            // Whoever writes already goes on in Monaco, which can take the focus once it is in sight; the page draws nothing and
+            // hears no key before that.
+            if let Some(selection) = selection {
+                tick().await;
+                parts.monaco.try_with_value(|monaco| {
+                    if let Some(monaco) = monaco {
+                        monaco.focus(selection);
+                    }
+                });
             }
         });
     });
@@ -203,7 +222,18 @@ pub fn Desk(
             method="post"
             action=action
             node_ref=parts.form
+            on:keydown=move |event| {
+                // Monaco and the trial have answered already what is theirs.
+                if is_save(&event) && !event.default_prevented() {
+                    event.prevent_default();
+                    save();
+                }
+            }
             on:submit=move |event| {
+                if keeper.is_under_way() {
+                    event.prevent_default();
+                    return;
+                }
                 parts.hand_over();
                 if measure() {
                     keeper.send();
@@ -219,9 +249,18 @@ pub fn Desk(
                 )));
             }
         >
-            // The Enter key in a field presses the first button there is.
-            <button type="submit" name="intent" value="save" class="visually-hidden" tabindex="-1" aria-hidden="true">
-                "Save as new version"
+            // The Enter key in a field presses the first button there is. Without scripts it may be pressed in a value of the
+            // preview, which is for looking only.
+            <button
+                type="submit"
+                name="intent"
+                value=move || if is_looking.get() { "preview" } else { "save" }
+                formnovalidate=move || is_looking.get()
+                class="visually-hidden"
+                tabindex="-1"
+                aria-hidden="true"
+            >
+                {move || if is_looking.get() { "Preview" } else { "Save as new version" }}
             </button>
             {(!is_new).then(|| hidden("agent_type", &form.agent_type, NodeRef::new()))}
             {hidden("base", &form.base, parts.base)}
@@ -252,12 +291,6 @@ pub fn Desk(
                         spellcheck="false"
                         node_ref=parts.text
                         on:input=move |_| on_change()
-                        on:keydown=move |event| {
-                            if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
-                                event.prevent_default();
-                                save();
-                            }
-                        }
                         inner_html=area
                     ></textarea>
                     <div class="monaco" node_ref=parts.host></div>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::parts::Parts;
 use crate::{
+    components::sending::Sending,
     draft::{Draft, Written, new_id, now, take_from_address},
     words::{counted, duration},
 };
@@ -19,6 +20,8 @@ pub struct Keeper {
     covered: StoredValue<Option<Written>>,
     /// The form is on its way, or another page is: what is in the form needs no question.
     is_leaving: StoredValue<bool>,
+    /// Whether the form is on its way.
+    sending: Sending,
     /// Whether something is written that is not saved.
     pub is_dirty: RwSignal<bool>,
     /// Whether the browser keeps it.
@@ -36,6 +39,7 @@ impl Keeper {
             original: StoredValue::new(Written::default()),
             covered: StoredValue::new(None),
             is_leaving: StoredValue::new(false),
+            sending: Sending::new(),
             is_dirty: RwSignal::new(is_back),
             is_kept: RwSignal::new(true),
             found: RwSignal::new(Vec::new()),
@@ -125,12 +129,19 @@ impl Keeper {
     pub fn send(self) {
         self.keep();
         self.is_leaving.set_value(true);
+        self.sending.begin();
         self.is_dirty.set(false);
+    }
+
+    /// Whether the form was sent already, and its answer may still come.
+    pub fn is_under_way(self) -> bool {
+        self.sending.is_under_way()
     }
 
     /// The page is there again, as it was left. What it sent may be saved under its id by now.
     pub fn come_back(self) {
         self.is_leaving.set_value(false);
+        self.sending.end();
         self.set_id();
         self.keep();
     }

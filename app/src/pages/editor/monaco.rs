@@ -44,6 +44,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setValue)]
     fn set_value(this: &Handle, text: &str);
     #[wasm_bindgen(method)]
+    fn focus(this: &Handle, start: u32, end: u32);
+    #[wasm_bindgen(method)]
     fn dispose(this: &Handle);
 }
 
@@ -86,6 +88,11 @@ impl MonacoEditor {
     /// Replaces the text, as an edit that can be undone.
     pub fn set_text(&self, text: &str) {
         self.handle.set_value(text);
+    }
+
+    /// Takes the focus, with what is selected between two places of the text, in UTF-16 units. The editor must be in sight.
+    pub fn focus(&self, (start, end): (u32, u32)) {
+        self.handle.focus(start, end);
     }
 }
 

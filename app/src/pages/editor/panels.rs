@@ -26,7 +26,7 @@ pub fn Preview(
             let is_missing = missing.contains(&name);
             let value = values.get(&name).cloned().unwrap_or_default();
             let id = format!("missing-{name}");
-            let variable = name.clone();
+            let (variable, entered) = (name.clone(), name.clone());
             view! {
                 <label class="field" class:wrong=is_missing>
                     <span><code class="variable">{name.clone()}</code></span>
@@ -36,6 +36,13 @@ pub fn Preview(
                         aria-invalid=is_missing.then_some("true")
                         aria-describedby=is_missing.then(|| id.clone())
                         on:change=move |event| on_value.run((variable.clone(), event_target_value(&event)))
+                        // The form around it is for saving.
+                        on:keydown=move |event| {
+                            if is_enter(&event) {
+                                event.prevent_default();
+                                on_value.run((entered.clone(), event_target_value(&event)));
+                            }
+                        }
                     />
                     {is_missing.then(|| view! { <span class="problem small" id=id>"Missing: agents would be refused"</span> })}
                 </label>
@@ -54,6 +61,38 @@ pub fn Preview(
     .into_any()
 }
 
+/// Whether a key says that a field is done, and nothing else: not the end of a word that is put together from several keys.
+pub fn is_enter(event: &web_sys::KeyboardEvent) -> bool {
+    event.key() == "Enter" && !event.ctrl_key() && !event.meta_key() && !event.is_composing()
+}
+
+/// Whether a key saves, wherever in the form one is.
+pub fn is_save(event: &web_sys::KeyboardEvent) -> bool {
+    event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && !event.is_composing()
+}
+
+/// What a comparison does not show, or marks too much of.
+#[component]
+pub fn LeftOut(
+    /// Changed lines that are not shown.
+    hidden: u32,
+    /// Whether the search for the smallest difference was cut short.
+    is_simplified: bool,
+) -> impl IntoView {
+    view! {
+        {is_simplified.then(|| view! {
+            <p class="faint">
+                "These texts differ so much that the search for the smallest difference was cut short. What is marked is right, \
+                 but more is marked than would have to be."
+            </p>
+        })}
+        {(hidden > 0).then(|| view! {
+            <p class="faint">{format!("{} not shown here.", counted(hidden, "more changed line is", "more changed lines are"))}</p>
+        })}
+    }
+    .into_any()
+}
+
 /// What the text changes against its base.
 #[component]
 pub fn Changes(
@@ -62,7 +101,7 @@ pub fn Changes(
     /// What it is compared with.
     base: String,
 ) -> impl IntoView {
-    let ChangesPanel { lines, added, removed } = panel;
+    let ChangesPanel { lines, added, removed, hidden, is_simplified } = panel;
     let summary = match (added, removed, base.is_empty()) {
         (0, 0, false) => format!("Nothing differs from {base}."),
         (added, removed, false) => {
@@ -72,6 +111,7 @@ pub fn Changes(
     };
     view! {
         <p class="faint" role="status">{summary}</p>
+        <LeftOut hidden is_simplified />
         <div class="diff-place" inner_html=lines.0></div>
     }
     .into_any()

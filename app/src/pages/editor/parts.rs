@@ -63,6 +63,15 @@ impl Parts {
             .replace("\r\n", "\n")
     }
 
+    /// What is selected in the page's own text area, in UTF-16 units, if somebody is in it.
+    pub fn selection(self) -> Option<(u32, u32)> {
+        let area = self.text.get_untracked()?;
+        let element: &web_sys::Element = area.as_ref();
+        (document().active_element().as_ref() == Some(element)).then_some(())?;
+        let place = |place: Result<Option<u32>, _>| place.ok().flatten();
+        Some((place(area.selection_start())?, place(area.selection_end())?))
+    }
+
     /// Puts the text where the form sends it from.
     pub fn hand_over(self) {
         if self.monaco.try_with_value(Option::is_some) == Some(true)

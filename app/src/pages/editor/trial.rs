@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::parts::Parts;
+use super::{
+    panels::{is_enter, is_save},
+    parts::Parts,
+};
 use crate::{
     AppError,
     api::{Trial, TrialModels, Tried, trial_models, try_prompt},
@@ -58,7 +61,14 @@ pub fn TryIt(
     };
     // The form around it is for saving.
     let on_enter = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Enter" {
+        if is_enter(&event) {
+            event.prevent_default();
+            ask();
+        }
+    };
+    // In here what is sent is the question. The form would save.
+    let on_ctrl_enter = move |event: web_sys::KeyboardEvent| {
+        if is_save(&event) {
             event.prevent_default();
             ask();
         }
@@ -101,7 +111,7 @@ pub fn TryIt(
         })
     };
     view! {
-        <div class="preview">
+        <div class="preview" on:keydown=on_ctrl_enter>
             {choices}
             <div class="values" role="group" aria-label="Values of the variables">{fields}</div>
             <label class="field">

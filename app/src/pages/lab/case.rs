@@ -1,31 +1,38 @@
 //! A test case, to be written.
 
-use lab::{TestSet, cases::CaseForm, checks::EXAMPLES};
+use lab::{SetSummary, cases::CaseForm, checks::EXAMPLES};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use uuid::Uuid;
 
-use super::form::{LabForm, lab};
+use super::{
+    form::{LabForm, lab},
+    set::{page_of_case, set_address},
+};
 use crate::{AppError, api::services, components::error_notice::ErrorNotice, html::Local};
 
 /// The fields of the form, as they are sent.
 const FIELDS: [&str; 6] = ["name", "input", "variables", "expected", "tags", "checks"];
 
-async fn read(set: String, case: String) -> Result<(TestSet, CaseForm, bool), AppError> {
+/// A set, a case of it, and the address of its list where the case is shown.
+type Page = (SetSummary, CaseForm, bool, String);
+
+async fn read(set: String, case: String) -> Result<Page, AppError> {
     let id = set.parse().map_err(|_| lab::LabError::UnknownSet { id: Uuid::nil() })?;
-    let set = lab()?.set(id).await?;
+    let lab = lab()?;
+    let set = lab.set_summary(id).await?;
     if case == "new" {
         // What the agent's versions use; the writer puts values behind.
-        let known = services()?.management.known_variables(&set.summary.agent_type).await?;
+        let known = services()?.management.known_variables(&set.agent_type).await?;
         let variables = known.into_iter().map(|name| format!("{name}: \n")).collect();
         let form = CaseForm { variables, ..CaseForm::default() };
-        return Ok((set, form, true));
+        return Ok((set, form, true, set_address(id, 1)));
     }
-    let id = case.parse().map_err(|_| lab::LabError::UnknownCase { id: Uuid::nil() })?;
-    let stored = set.test_cases.iter().find(|stored| stored.id == id).ok_or(lab::LabError::UnknownCase { id })?;
-    let form = CaseForm::of(&stored.case);
-    Ok((set, form, false))
+    let case = case.parse().map_err(|_| lab::LabError::UnknownCase { id: Uuid::nil() })?;
+    let placed = lab.case(id, case).await?;
+    let list = format!("{}#case-{case}", set_address(id, page_of_case(placed.place)));
+    Ok((set, CaseForm::of(&placed.stored.case), false, list))
 }
 
 /// A case of a set, or a new one.
@@ -42,7 +49,7 @@ pub fn CasePage() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(Local((set, form, is_new))) => whole(set, form, is_new, &case()),
+                    Ok(Local(page)) => whole(page, &case()),
                     Err(error) => view! { <Title text="Test case" /> <h1>"Test case"</h1> <ErrorNotice error /> }.into_any(),
                 }
             })}
@@ -51,17 +58,16 @@ pub fn CasePage() -> impl IntoView {
     .into_any()
 }
 
-fn whole(set: TestSet, case: CaseForm, is_new: bool, id: &str) -> AnyView {
+fn whole((set, case, is_new, list): Page, id: &str) -> AnyView {
     let form = LabForm::from_context();
-    let here = format!("/lab/sets/{}", set.summary.id);
     let title = if is_new { "New case".to_owned() } else { case.name.clone() };
-    let address = format!("{here}/cases/{id}");
+    let address = format!("/lab/sets/{}/cases/{id}", set.id);
     let kinds = EXAMPLES.into_iter().map(|(_, example)| view! { <li><code>{example}</code></li> }).collect_view();
     view! {
         <Title text=title.clone() />
         <div class="page-head">
             <h1>{title}</h1>
-            <p class="summary"><a href=here.clone()>{set.summary.name}</a></p>
+            <p class="summary"><a href=list.clone()>{set.name}</a></p>
         </div>
         {form.notice(&FIELDS)}
         <form method="post" action=address class="stack">
@@ -77,7 +83,7 @@ fn whole(set: TestSet, case: CaseForm, is_new: bool, id: &str) -> AnyView {
             </details>
             <p class="buttons">
                 <button type="submit" class="primary">{if is_new { "Add the case" } else { "Save the case" }}</button>
-                <a class="button" href=here>"Cancel"</a>
+                <a class="button" href=list>"Cancel"</a>
             </p>
         </form>
     }

@@ -1,7 +1,7 @@
 //! The lab at a glance: runs, sets of test cases, models.
 
 use agents::{ProviderState, Reachability};
-use lab::{Run, RunStatus, SetSummary};
+use lab::{Run, RunCursor, RunStatus, RunsPage, SetSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -16,14 +16,16 @@ use crate::{
     words::counted,
 };
 
-/// Runs that are listed.
+/// Runs on a page.
 const RUNS: u32 = 30;
 
-type Home = (Vec<Run>, Vec<SetSummary>, Vec<ProviderState>, Vec<String>);
+/// Runs, and whether they are the latest; sets, models and agents.
+type Home = (RunsPage, bool, Vec<SetSummary>, Vec<ProviderState>, Vec<String>);
 
-/// Of all agents, or of one.
-async fn home(agent: String) -> Result<Home, AppError> {
+/// Of all agents, or of one; the latest runs, or those from before a place in their order.
+async fn home(agent: String, before: String) -> Result<Home, AppError> {
     let lab = lab()?;
+    let before: Option<RunCursor> = (!before.is_empty()).then(|| before.parse()).transpose()?;
     let management = services()?.management;
     let agents = management.overview().await?.into_iter().map(|agent| agent.agent_type.to_string()).collect();
     let agent: Option<AgentType> = (!agent.is_empty()).then(|| agent.parse()).transpose()?;
@@ -31,7 +33,8 @@ async fn home(agent: String) -> Result<Home, AppError> {
         // The page of an agent that is not there says so.
         management.get_versions(agent, None, 1).await?;
     }
-    Ok((lab.runs(agent.as_ref(), RUNS).await?, lab.sets(agent.as_ref()).await?, lab.models().await, agents))
+    let runs = lab.runs(agent.as_ref(), before, RUNS).await?;
+    Ok((runs, before.is_none(), lab.sets(agent.as_ref()).await?, lab.models().await, agents))
 }
 
 /// The A/B testing lab: of all agents, or of one.
@@ -42,7 +45,11 @@ pub fn ABTestingLab(
 ) -> impl IntoView {
     let query = use_query_map();
     let agent = Memo::new(move |_| query.read().get("agent").unwrap_or_default());
-    let home = Resource::new_blocking(move || agent.get(), |agent| async { home(agent).await.map(Local) });
+    let before = move || query.read().get("before").unwrap_or_default();
+    let home = Resource::new_blocking(
+        move || (agent.get(), before()),
+        |(agent, before)| async { home(agent, before).await.map(Local) },
+    );
     let head = move || {
         let agent = agent.get();
         if agent.is_empty() {
@@ -74,10 +81,7 @@ pub fn ABTestingLab(
         <Transition>
             {move || Suspend::new(async move {
                 match home.await {
-                    Ok(Local((runs, sets, models, agents))) => {
-                        let agent = agent.get_untracked();
-                        whole(runs, sets, models, agents, &agent)
-                    }
+                    Ok(Local(home)) => whole(home, &agent.get_untracked()),
                     Err(error) => view! { <ErrorNotice error /> }.into_any(),
                 }
             })}
@@ -86,17 +90,15 @@ pub fn ABTestingLab(
     .into_any()
 }
 
-fn whole(
-    runs: Vec<Run>,
-    sets: Vec<SetSummary>,
-    models: Vec<ProviderState>,
-    agents: Vec<String>,
-    agent: &str,
-) -> AnyView {
+fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView {
     let form = LabForm::from_context();
     let now = chrono::Utc::now().timestamp();
     let is_reachable = models.iter().any(|provider| matches!(provider.state, Reachability::Reachable));
-    let runs = if runs.is_empty() {
+    let RunsPage { runs, next } = runs;
+    let steps = (next.is_some() || !are_latest).then(|| steps(agent, next, are_latest));
+    let runs = if runs.is_empty() && !are_latest {
+        view! { <p class="empty">"No run began before that."</p> }.into_any()
+    } else if runs.is_empty() {
         view! {
             <p class="empty">
                 "No run yet. Make a set of test cases below, then start a run: both versions are asked every case."
@@ -111,6 +113,7 @@ fn whole(
         <section aria-labelledby="runs-title">
             <h2 id="runs-title">"Runs"</h2>
             {runs}
+            {steps}
         </section>
         <section aria-labelledby="sets-title">
             <h2 id="sets-title">"Test cases"</h2>
@@ -134,6 +137,23 @@ fn whole(
                 })}
             {model_list(models)}
         </section>
+    }
+    .into_any()
+}
+
+/// The ways to the other pages of runs.
+fn steps(agent: &str, next: Option<RunCursor>, are_latest: bool) -> AnyView {
+    let of_agent = if agent.is_empty() { String::new() } else { format!("agent={agent}") };
+    let latest = if agent.is_empty() { "/lab".to_owned() } else { format!("/lab?{of_agent}") };
+    let earlier = next.map(|next| {
+        let and = if agent.is_empty() { "" } else { "&" };
+        view! { <a class="button" href=format!("/lab?{of_agent}{and}before={next}") data-page="next">"Earlier runs →"</a> }
+    });
+    view! {
+        <nav class="buttons" aria-label="Pages of runs">
+            {(!are_latest).then(|| view! { <a class="button" href=latest>"← Latest runs"</a> })}
+            {earlier}
+        </nav>
     }
     .into_any()
 }
@@ -167,7 +187,7 @@ fn run_table(runs: Vec<Run>, now: i64) -> AnyView {
                     </th>
                     <td><span class=format!("chip run-{}", run.status.as_str())>{status_word(run.status)}</span></td>
                     <td>{run.set_name}</td>
-                    <td>{if run.is_imported { "brought along".to_owned() } else { run.plan.model.to_string() }}</td>
+                    <td>{if run.is_imported { "brought along".to_owned() } else { run.plan.model.as_ref().map(ToString::to_string).unwrap_or_default() }}</td>
                     <td class="number">{format!("{}/{}", run.done, run.calls)}</td>
                     <td class="number">{format!("${:.4}", run.spent_usd)}</td>
                     <td><RelativeTime moment=created now /></td>

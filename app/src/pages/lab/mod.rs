@@ -31,7 +31,7 @@ pub use {
     new_run::NewRunPage,
     review::ReviewPage,
     run::{RunPage, progress_event},
-    set::SetPage,
+    set::{SetPage, page_of_case, set_address},
 };
 
 /// The same names for the browser's build, which never renders them.

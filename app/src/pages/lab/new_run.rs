@@ -258,6 +258,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
 fn shown(dry: DryRun) -> AnyView {
     let cost = match dry.cost_usd {
         Some(cost) => format!("at most about ${cost:.4}"),
+        None if dry.unpriced.is_empty() => "no price, because no model is named".into(),
         None => format!("cost unknown: the price table has no {}", dry.unpriced.join(", ")),
     };
     let calls = dry

@@ -63,7 +63,10 @@ fn whole(id: &str, reviewer: &str, place: Place) -> AnyView {
     let form = LabForm::from_context();
     match place {
         Place::Name => view! {
-            <p>"Two answers at a time. You say which is better; whose they are, you learn at the end."</p>
+            <p>
+                "Two answers at a time. You say which is better; whose they are, you learn at the end. Where both answered the same, "
+                "there is nothing to choose, and nothing is asked."
+            </p>
             <form class="filters" method="get" action=format!("/lab/runs/{id}/review")>
                 {form.line("reviewer", "Your name", &remembered_author(), "Votes are counted by name.")}
                 <button type="submit" class="primary">"Begin"</button>
@@ -101,7 +104,7 @@ fn whole(id: &str, reviewer: &str, place: Place) -> AnyView {
         Place::Over(report) => {
             let (a, b, ties) = report.votes;
             view! {
-                <p>"You have seen every pair. Thank you."</p>
+                <p>"You have seen every pair of answers that differ. Thank you."</p>
                 <p>
                     {format!(
                         "All votes so far: {a} for A ({}), {b} for B ({}), {ties} for neither.",

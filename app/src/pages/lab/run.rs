@@ -184,7 +184,11 @@ fn facts(run: &Run) -> AnyView {
     .collect();
     let others: Vec<&str> = plan.others().into_iter().map(lab::Metric::label).collect();
     let margin = plan.margin.map_or_else(|| "none".to_owned(), |margin| plan.primary.difference_in_words(margin));
-    let model = if run.is_imported { "answers from elsewhere".to_owned() } else { plan.model.to_string() };
+    let model = if run.is_imported {
+        "answers from elsewhere".to_owned()
+    } else {
+        plan.model.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
     let set = match run.set_id {
         Some(id) => view! { <a href=format!("/lab/sets/{id}")>{run.set_name.clone()}</a> }.into_any(),
         None => view! { {format!("{} (deleted since)", run.set_name)} }.into_any(),

@@ -1,17 +1,50 @@
 //! A set of test cases.
 
-use lab::{StoredCase, TestSet, cases::CaseFormat};
+use lab::{CaseLine, SetSummary, cases::CaseFormat};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use uuid::Uuid;
 
 use super::form::{LabForm, lab};
-use crate::{AppError, components::error_notice::ErrorNotice, html::Local, words::counted};
+use crate::{
+    AppError,
+    components::error_notice::ErrorNotice,
+    html::Local,
+    words::{counted, thousands},
+};
 
-async fn read(id: String) -> Result<TestSet, AppError> {
+/// Cases on a page.
+const PER_PAGE: u32 = 50;
+
+/// The page of a set that shows the case at a place, counted from 0.
+pub fn page_of_case(place: u32) -> u32 {
+    place / PER_PAGE + 1
+}
+
+/// The address of a page of a set, counted from 1.
+pub fn set_address(set: Uuid, page: u32) -> String {
+    if page > 1 { format!("/lab/sets/{set}?page={page}") } else { format!("/lab/sets/{set}") }
+}
+
+/// A page of a set.
+#[derive(Debug, Clone, PartialEq)]
+struct Page {
+    set: SetSummary,
+    lines: Vec<CaseLine>,
+    number: u32,
+    pages: u32,
+}
+
+async fn read(id: String, page: u32) -> Result<Page, AppError> {
     let id = id.parse().map_err(|_| lab::LabError::UnknownSet { id: Uuid::nil() })?;
-    Ok(lab()?.set(id).await?)
+    let lab = lab()?;
+    let set = lab.set_summary(id).await?;
+    let pages = set.cases.div_ceil(PER_PAGE).max(1);
+    // The last page may have gone with its last case.
+    let number = page.clamp(1, pages);
+    let lines = lab.case_lines(id, (number - 1) * PER_PAGE, PER_PAGE).await?;
+    Ok(Page { set, lines, number, pages })
 }
 
 /// The cases of a set, and what can be done with them.
@@ -19,16 +52,19 @@ async fn read(id: String) -> Result<TestSet, AppError> {
 pub fn SetPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let set = Resource::new_blocking(
-        move || params.read().get("set").unwrap_or_default(),
-        |id| async { read(id).await.map(Local) },
+    let page = Resource::new_blocking(
+        move || {
+            let page = query.read().get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+            (params.read().get("set").unwrap_or_default(), page)
+        },
+        |(id, page)| async move { read(id, page).await.map(Local) },
     );
     let asked = move || query.read_untracked().get("delete").unwrap_or_default();
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                match set.await {
-                    Ok(Local(set)) => whole(set, &asked()),
+                match page.await {
+                    Ok(Local(page)) => whole(page, &asked()),
                     Err(error) => view! { <Title text="Test cases" /> <h1>"Test cases"</h1> <ErrorNotice error /> }.into_any(),
                 }
             })}
@@ -37,21 +73,24 @@ pub fn SetPage() -> impl IntoView {
     .into_any()
 }
 
-fn whole(set: TestSet, asked: &str) -> AnyView {
+fn whole(page: Page, asked: &str) -> AnyView {
     let form = LabForm::from_context();
-    let here = format!("/lab/sets/{}", set.summary.id);
-    let agent = set.summary.agent_type.to_string();
-    let count = set.test_cases.len();
-    let rows = set
-        .test_cases
-        .into_iter()
-        .enumerate()
-        .map(|(place, stored)| row(&here, place, count, stored, asked))
-        .collect_view();
+    let Page { set, lines, number, pages } = page;
+    let here = format!("/lab/sets/{}", set.id);
+    let this_page = set_address(set.id, number);
+    let agent = set.agent_type.to_string();
+    let count = set.cases;
+    let place = PlaceInSet { set: set.id, page: number, count };
+    let rows = lines.into_iter().map(|line| row(&place, line, asked)).collect_view();
     let list = if count == 0 {
         view! { <p class="empty">"No case yet. Add one, or import a file."</p> }.into_any()
     } else {
-        view! { <ol class="rows cases">{rows}</ol> }.into_any()
+        let start = (number > 1).then(|| ((number - 1) * PER_PAGE + 1).to_string());
+        view! {
+            <ol class="rows cases" start=start>{rows}</ol>
+            {steps(set.id, number, pages)}
+        }
+        .into_any()
     };
     let formats = CaseFormat::ALL.into_iter().map(|format| (format.as_str().to_owned(), format.as_str().to_owned()));
     let formats = std::iter::once((String::new(), "by its content".to_owned())).chain(formats).collect();
@@ -68,24 +107,24 @@ fn whole(set: TestSet, asked: &str) -> AnyView {
                 <p>"The set and its cases are deleted. Runs keep their copies."</p>
                 <p class="buttons">
                     <button type="submit">"Delete the set"</button>
-                    <a class="button" href=here.clone()>"Keep it"</a>
+                    <a class="button" href=this_page>"Keep it"</a>
                 </p>
             </form>
         }
         .into_any()
     } else {
-        view! { <p><a href=format!("{here}?delete=set")>"Delete this set"</a></p> }.into_any()
+        view! { <p><a href=format!("{here}?page={number}&delete=set")>"Delete this set"</a></p> }.into_any()
     };
     view! {
-        <Title text=set.summary.name.clone() />
+        <Title text=set.name.clone() />
         <div class="page-head">
-            <h1>{set.summary.name.clone()}</h1>
+            <h1>{set.name.clone()}</h1>
             <p class="summary">
                 <a href=format!("/agents/{agent}")><span class="agent-name">{agent.clone()}</span></a>
-                {format!(" · {}", counted(count as u64, "case", "cases"))}
+                {format!(" · {}", counted(count, "case", "cases"))}
             </p>
             <p class="buttons">
-                <a class="button primary" href=format!("/lab/new?agent={agent}&set={}", set.summary.id)>"Run it"</a>
+                <a class="button primary" href=format!("/lab/new?agent={agent}&set={}", set.id)>"Run it"</a>
                 <a class="button" href=format!("{here}/cases/new")>"Add a case"</a>
             </p>
         </div>
@@ -95,6 +134,7 @@ fn whole(set: TestSet, asked: &str) -> AnyView {
                 <h2 id="import-title">"Import"</h2>
                 {form.notice(&["name", "text", "format"])}
                 <form method="post" action=format!("{here}/import")>
+                    {place.field()}
                     {form
                         .lines(
                             "text",
@@ -114,7 +154,8 @@ fn whole(set: TestSet, asked: &str) -> AnyView {
             <section aria-labelledby="name-title">
                 <h2 id="name-title">"This set"</h2>
                 <form class="filters" method="post" action=format!("{here}/rename")>
-                    {form.line("name", "Name", &set.summary.name, "")}
+                    {place.field()}
+                    {form.line("name", "Name", &set.name, "")}
                     <button type="submit">"Rename"</button>
                 </form>
                 {delete}
@@ -124,35 +165,71 @@ fn whole(set: TestSet, asked: &str) -> AnyView {
     .into_any()
 }
 
-fn row(here: &str, place: usize, count: usize, stored: StoredCase, asked: &str) -> AnyView {
-    let case_address = format!("{here}/cases/{}", stored.id);
-    let name = stored.case.name;
-    let input: String = stored.case.input.lines().next().unwrap_or_default().chars().take(160).collect();
-    let tags = stored.case.tags.into_iter().map(|tag| view! { <span class="chip">{tag}</span> }).collect_view();
-    let checks = counted(stored.case.checks.len() as u64, "check", "checks");
-    let act = |action: &'static str, to: Option<usize>, label: &'static str, sign: &'static str, is_off: bool| {
+/// The ways to the other pages of a set.
+fn steps(set: Uuid, number: u32, pages: u32) -> Option<AnyView> {
+    let link = |page: u32, label: &'static str, rel: &'static str| {
+        view! { <a class="button" href=set_address(set, page) data-page=rel>{label}</a> }
+    };
+    (pages > 1).then(|| {
+        view! {
+            <nav class="buttons" aria-label="Pages of the set">
+                {(number > 2).then(|| link(1, "First cases", ""))}
+                {(number > 1).then(|| link(number - 1, "← Earlier cases", "prev"))}
+                <span class="faint">{format!("page {} of {}", thousands(number), thousands(pages))}</span>
+                {(number < pages).then(|| link(number + 1, "Later cases →", "next"))}
+                {(number + 1 < pages).then(|| link(pages, "Last cases", ""))}
+            </nav>
+        }
+        .into_any()
+    })
+}
+
+/// Where a row stands: what its forms lead back to.
+struct PlaceInSet {
+    set: Uuid,
+    page: u32,
+    count: u32,
+}
+
+impl PlaceInSet {
+    /// The field that says on which page a form stood.
+    fn field(&self) -> impl IntoView + use<> {
+        view! { <input type="hidden" name="page" value=self.page.to_string() /> }
+    }
+}
+
+fn row(at: &PlaceInSet, line: CaseLine, asked: &str) -> AnyView {
+    let here = format!("/lab/sets/{}", at.set);
+    let CaseLine { id, place, name, input, tags, checks } = line;
+    let case_address = format!("{here}/cases/{id}");
+    let input: String = input.lines().next().unwrap_or_default().chars().take(160).collect();
+    let tags = tags.into_iter().map(|tag| view! { <span class="chip">{tag}</span> }).collect_view();
+    let checks = counted(checks, "check", "checks");
+    let act = |action: &'static str, to: Option<u32>, label: &'static str, sign: &'static str, is_off: bool| {
         let spoken = format!("{label}: {name}");
         view! {
             <form method="post" action=format!("{case_address}/{action}")>
+                {at.field()}
                 {to.map(|to| view! { <input type="hidden" name="to" value=to.to_string() /> })}
                 <button type="submit" class="quiet" aria-label=spoken disabled=is_off>{sign}</button>
             </form>
         }
         .into_any()
     };
-    let question = (asked == stored.id.to_string()).then(|| {
+    let question = (asked == id.to_string()).then(|| {
         view! {
             <form method="post" action=format!("{case_address}/delete") class="notice danger">
+                {at.field()}
                 <p>{format!("“{name}” is deleted. Runs keep their copies.")}</p>
                 <p class="buttons">
                     <button type="submit">"Delete the case"</button>
-                    <a class="button" href=here.to_owned()>"Keep it"</a>
+                    <a class="button" href=format!("{}#case-{id}", set_address(at.set, at.page))>"Keep it"</a>
                 </p>
             </form>
         }
     });
     view! {
-        <li>
+        <li id=format!("case-{id}")>
             <div class="case-line">
                 <a href=case_address.clone()>{name.clone()}</a>
                 <span class="faint case-input">{input}</span>
@@ -160,11 +237,11 @@ fn row(here: &str, place: usize, count: usize, stored: StoredCase, asked: &str) 
                 <span class="faint small">{checks}</span>
                 <span class="case-actions">
                     {act("move", Some(place.saturating_sub(1)), "Move up", "↑", place == 0)}
-                    {act("move", Some(place + 1), "Move down", "↓", place + 1 == count)}
+                    {act("move", Some(place + 1), "Move down", "↓", place + 1 == at.count)}
                     {act("duplicate", None, "Duplicate", "Duplicate", false)}
                     <a
                         class="button quiet"
-                        href=format!("{here}?delete={}", stored.id)
+                        href=format!("{here}?page={}&delete={id}#case-{id}", at.page)
                         aria-label=format!("Delete: {name}")
                     >
                         "Delete"

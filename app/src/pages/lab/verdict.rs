@@ -182,6 +182,7 @@ pub(super) fn winner(report: &Report, form: &LabForm, active: Option<&str>) -> A
     let picked = form.value("winner", proposed);
     let says = match (report.outcome.as_str(), run.status) {
         ("b_is_better" | "a_is_better", _) => "The evidence names one. You decide.",
+        ("no_verdict", _) => "There is no verdict. You may decide all the same, and say why.",
         ("equivalent", _) => "The evidence says that it does not matter. You decide.",
         (_, RunStatus::Finished) => "The evidence names none. You may decide all the same, and say why.",
         _ => "There is no verdict. You may decide all the same, and say why.",

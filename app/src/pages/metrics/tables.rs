@@ -102,10 +102,6 @@ pub fn version_table(metrics: &PromptMetrics) -> AnyView {
             let version = row.version.to_string();
             let calls = &row.calls;
             let is_live = agent.active.is_some_and(|(active, _)| active == row.version);
-            #[expect(clippy::cast_precision_loss, reason = "an average")]
-            let average = |sum: f64| sum / calls.calls.max(1) as f64;
-            #[expect(clippy::cast_precision_loss, reason = "an average")]
-            let tokens = average(calls.output_tokens as f64);
             view! {
                 <tr>
                     <th scope="row">
@@ -113,8 +109,8 @@ pub fn version_table(metrics: &PromptMetrics) -> AnyView {
                         {is_live.then(|| view! { " " <span class="chip active">"active"</span> })}
                     </th>
                     {call_cells(calls)}
-                    <td class="number">{format!("{tokens:.0}")}</td>
-                    <td class="number">{format!("${:.5}", average(calls.cost_usd))}</td>
+                    <td class="number">{dash(calls.mean_output_tokens().map(|tokens| format!("{tokens:.0}")))}</td>
+                    <td class="number">{dash(calls.mean_cost_usd().map(|cost| format!("${cost:.5}")))}</td>
                 </tr>
             }
             .into_any()

@@ -68,16 +68,13 @@ pub(super) async fn ask(state: &AppState, agent_type: &AgentType, request: Respo
     }
 }
 
-/// Nothing is live: with the names that may have been meant.
+/// Nothing is live, or there is no such agent: said as everywhere else, with the names that may have been meant.
 async fn nothing_active(state: &AppState, agent_type: &AgentType, message: String) -> ApiError {
-    let known = state.services.management.overview().await.unwrap_or_default();
-    if known.iter().any(|agent| agent.agent_type == *agent_type) {
-        return ApiError::new(StatusCode::NOT_FOUND, "no_active_version", message);
+    match state.services.loading.get_active_prompt(agent_type).await {
+        Err(error) => error.into(),
+        // Something was promoted in between; the next question is answered.
+        Ok(_) => ApiError::new(StatusCode::NOT_FOUND, "no_active_version", message),
     }
-    let near = versioning::nearest(agent_type.as_str(), known.iter().map(|agent| agent.agent_type.as_str()));
-    let near = if near.is_empty() { String::new() } else { format!(" Perhaps {} is meant.", near.join(" or ")) };
-    ApiError::new(StatusCode::NOT_FOUND, "unknown_agent", format!("There is no agent {agent_type}.{near}"))
-        .in_field("agent_type")
 }
 
 fn refused(error: AgentError) -> ApiError {

@@ -1,8 +1,8 @@
-//! The cases of a set, one at a time. Each answers with the set as it is then.
+//! The cases of a set, one at a time. What changes a case answers with it and its place: a set may have thousands.
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use lab::TestSet;
+use lab::PlacedCase;
 
 use super::{
     read::Ids,
@@ -24,7 +24,7 @@ use crate::{
     request_body = CaseRequest,
     params(("id" = String, Path, description = "The set.")),
     responses(
-        (status = 201, description = "The set.", body = TestSet),
+        (status = 201, description = "The case.", body = PlacedCase),
         (status = 400, description = "A value breaks its rule.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken.", body = Problem, content_type = "application/problem+json"),
@@ -35,9 +35,8 @@ pub async fn add_case(
     State(state): State<AppState>,
     Ids(id, _): Ids,
     JsonBody(case): JsonBody<CaseRequest>,
-) -> Result<(StatusCode, Json<TestSet>), ApiError> {
-    state.lab.add_cases(id, vec![case.into()]).await?;
-    Ok((StatusCode::CREATED, Json(state.lab.set(id).await?)))
+) -> Result<(StatusCode, Json<PlacedCase>), ApiError> {
+    Ok((StatusCode::CREATED, Json(state.lab.add_case(id, case.into()).await?)))
 }
 
 /// Replace a case
@@ -48,7 +47,7 @@ pub async fn add_case(
     request_body = CaseRequest,
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
-        (status = 200, description = "The set.", body = TestSet),
+        (status = 200, description = "The case.", body = PlacedCase),
         (status = 400, description = "A value breaks its rule.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such set or case.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken.", body = Problem, content_type = "application/problem+json"),
@@ -58,9 +57,8 @@ pub async fn replace_case(
     State(state): State<AppState>,
     Ids(id, case_id): Ids,
     JsonBody(case): JsonBody<CaseRequest>,
-) -> Result<Json<TestSet>, ApiError> {
-    state.lab.replace_case(id, case_id, case.into()).await?;
-    Ok(Json(state.lab.set(id).await?))
+) -> Result<Json<PlacedCase>, ApiError> {
+    Ok(Json(state.lab.replace_case(id, case_id, case.into()).await?))
 }
 
 /// Delete a case
@@ -70,13 +68,13 @@ pub async fn replace_case(
     delete, path = "/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "delete_case",
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
-        (status = 200, description = "The set.", body = TestSet),
+        (status = 204, description = "It is gone."),
         (status = 404, description = "There is no such set or case.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn delete_case(State(state): State<AppState>, Ids(id, case_id): Ids) -> Result<Json<TestSet>, ApiError> {
+pub async fn delete_case(State(state): State<AppState>, Ids(id, case_id): Ids) -> Result<StatusCode, ApiError> {
     state.lab.delete_case(id, case_id).await?;
-    Ok(Json(state.lab.set(id).await?))
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Duplicate a case
@@ -86,16 +84,15 @@ pub async fn delete_case(State(state): State<AppState>, Ids(id, case_id): Ids) -
     post, path = "/lab/sets/{id}/cases/{case_id}/duplicate", tag = "lab", operation_id = "duplicate_case",
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
-        (status = 201, description = "The set.", body = TestSet),
+        (status = 201, description = "The copy.", body = PlacedCase),
         (status = 404, description = "There is no such set or case.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn duplicate_case(
     State(state): State<AppState>,
     Ids(id, case_id): Ids,
-) -> Result<(StatusCode, Json<TestSet>), ApiError> {
-    state.lab.duplicate_case(id, case_id).await?;
-    Ok((StatusCode::CREATED, Json(state.lab.set(id).await?)))
+) -> Result<(StatusCode, Json<PlacedCase>), ApiError> {
+    Ok((StatusCode::CREATED, Json(state.lab.duplicate_case(id, case_id).await?)))
 }
 
 /// Move a case
@@ -104,7 +101,7 @@ pub async fn duplicate_case(
     request_body = MoveCaseRequest,
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
-        (status = 200, description = "The set.", body = TestSet),
+        (status = 200, description = "The case.", body = PlacedCase),
         (status = 404, description = "There is no such set or case.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -112,7 +109,6 @@ pub async fn move_case(
     State(state): State<AppState>,
     Ids(id, case_id): Ids,
     JsonBody(request): JsonBody<MoveCaseRequest>,
-) -> Result<Json<TestSet>, ApiError> {
-    state.lab.move_case(id, case_id, usize::try_from(request.to).unwrap_or(usize::MAX)).await?;
-    Ok(Json(state.lab.set(id).await?))
+) -> Result<Json<PlacedCase>, ApiError> {
+    Ok(Json(state.lab.move_case(id, case_id, usize::try_from(request.to).unwrap_or(usize::MAX)).await?))
 }

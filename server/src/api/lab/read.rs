@@ -5,8 +5,9 @@ use std::error::Error;
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -96,6 +97,15 @@ pub async fn text(body: Body, limit: usize) -> Result<String, ApiError> {
             format!("The body is not UTF-8 at byte {}. Save the file as UTF-8.", error.utf8_error().valid_up_to()),
         )
     })
+}
+
+/// An answer of a list, and the address of its next page, if there is one.
+pub fn with_next(next: Option<String>, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    if let Some(Ok(link)) = next.map(|next| HeaderValue::try_from(format!("<{next}>; rel=\"next\""))) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
 }
 
 fn is_too_large(error: &(dyn Error + 'static)) -> bool {

@@ -1,12 +1,16 @@
 //! Runs: starting, watching and stopping them.
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use http::{StatusCode, header};
-use lab::{DryRun, Run};
+use lab::{DryRun, Run, RunCursor};
 use versioning::AgentType;
 
 use super::{
-    read::{Ids, OutputsBody},
+    read::{Ids, OutputsBody, with_next},
     wire::StartRunRequest,
 };
 use crate::{
@@ -83,23 +87,29 @@ pub async fn import_outputs(
 
 /// List the runs
 ///
-/// Latest first.
+/// Latest first. If there are more, the header `Link` names the next page.
 #[utoipa::path(
     get, path = "/lab/runs", tag = "lab", operation_id = "list_runs",
     params(
         ("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev"),
-        ("limit" = Option<u32>, Query, description = "1 to 200, 50 if not given.", minimum = 1, maximum = 200),
+        ("limit" = Option<u32>, Query, description = "Runs on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where to go on, as the `Link` header of the previous page gave it."),
     ),
     responses(
-        (status = 200, description = "The runs.", body = Vec<Run>),
+        (status = 200, description = "The runs.", body = Vec<Run>,
+            headers(("Link" = String, description = "`<…>; rel=\"next\"`: the next page, if there is one."))),
         (status = 400, description = "A parameter breaks its rule or is unknown.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn list_runs(State(state): State<AppState>, parameters: Parameters) -> Result<Json<Vec<Run>>, ApiError> {
-    let parameters = parameters.only(&["agent_type", "limit"])?;
+pub async fn list_runs(State(state): State<AppState>, parameters: Parameters) -> Result<Response, ApiError> {
+    let parameters = parameters.only(&["agent_type", "limit", "cursor"])?;
     let agent_type: Option<AgentType> = parameters.get("agent_type").map(str::parse).transpose()?;
     let limit = parameters.number("limit", 1..=200, 50)?;
-    Ok(Json(state.lab.runs(agent_type.as_ref(), limit).await?))
+    let cursor: Option<RunCursor> = parameters.get("cursor").map(str::parse).transpose()?;
+    let page = state.lab.runs(agent_type.as_ref(), cursor, limit).await?;
+    let agent = agent_type.map_or_else(String::new, |agent_type| format!("agent_type={agent_type}&"));
+    let link = page.next.map(|next| format!("/api/v1/lab/runs?{agent}limit={limit}&cursor={next}"));
+    Ok(with_next(link, Json(page.runs)))
 }
 
 /// Get a run

@@ -3,17 +3,17 @@
 use axum::{
     Json,
     extract::{Request, State},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
 use lab::{
     SetSummary, TestSet,
     cases::{CaseFormat, TestCase},
 };
-use versioning::AgentType;
+use versioning::{AgentType, InvalidInput};
 
 use super::{
-    read::{Ids, text},
+    read::{Ids, text, with_next},
     wire::{CreateSetRequest, ImportedResponse, ProviderResponse, RenameSetRequest},
 };
 use crate::{
@@ -79,17 +79,40 @@ pub async fn create_set(
 
 /// Get a set
 ///
-/// With its cases, in order.
+/// With its cases, in order, page by page: if there are more, the header `Link` names the next page.
 #[utoipa::path(
     get, path = "/lab/sets/{id}", tag = "lab", operation_id = "get_set",
-    params(("id" = String, Path, description = "The set.")),
+    params(
+        ("id" = String, Path, description = "The set."),
+        ("limit" = Option<u32>, Query, description = "Cases on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where to go on, as the `Link` header of the previous page gave it."),
+    ),
     responses(
-        (status = 200, description = "The set.", body = TestSet),
+        (status = 200, description = "The set.", body = TestSet,
+            headers(("Link" = String, description = "`<…>; rel=\"next\"`: the next page, if there is one."))),
+        (status = 400, description = "A parameter breaks its rule or is unknown.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn get_set(State(state): State<AppState>, Ids(id, _): Ids) -> Result<Json<TestSet>, ApiError> {
-    Ok(Json(state.lab.set(id).await?))
+pub async fn get_set(
+    State(state): State<AppState>,
+    Ids(id, _): Ids,
+    parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let parameters = parameters.only(&["limit", "cursor"])?;
+    let limit = parameters.number("limit", 1..=200, 50)?;
+    // Where the page begins; to clients it is only what the last answer gave them.
+    let from = parameters.get("cursor").map_or(Ok(0), |cursor| {
+        cursor.parse::<u32>().map_err(|_| {
+            let message = "The cursor is not one that this server gave out. Take it from the Link header of the previous page, or \
+                           leave it out to begin with the first case.";
+            InvalidInput::new("cursor", "invalid_cursor", message)
+        })
+    })?;
+    let set = state.lab.set_page(id, from, limit).await?;
+    let next = from.saturating_add(limit);
+    let link = (next < set.summary.cases).then(|| format!("/api/v1/lab/sets/{id}?limit={limit}&cursor={next}"));
+    Ok(with_next(link, Json(set)))
 }
 
 /// Rename a set
@@ -97,7 +120,7 @@ pub async fn get_set(State(state): State<AppState>, Ids(id, _): Ids) -> Result<J
     patch, path = "/lab/sets/{id}", tag = "lab", operation_id = "rename_set", request_body = RenameSetRequest,
     params(("id" = String, Path, description = "The set.")),
     responses(
-        (status = 200, description = "The set.", body = TestSet),
+        (status = 200, description = "The set, without its cases.", body = SetSummary),
         (status = 400, description = "The name breaks its rule.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such set.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken.", body = Problem, content_type = "application/problem+json"),
@@ -107,9 +130,9 @@ pub async fn rename_set(
     State(state): State<AppState>,
     Ids(id, _): Ids,
     JsonBody(request): JsonBody<RenameSetRequest>,
-) -> Result<Json<TestSet>, ApiError> {
+) -> Result<Json<SetSummary>, ApiError> {
     state.lab.rename_set(id, &request.name).await?;
-    Ok(Json(state.lab.set(id).await?))
+    Ok(Json(state.lab.set_summary(id).await?))
 }
 
 /// Delete a set
@@ -168,7 +191,7 @@ pub async fn import_cases(
     let text = text(request.into_body(), MAX_IMPORT).await?;
     let format = asked.or(named).unwrap_or_else(|| CaseFormat::guess(None, &text));
     let imported = state.lab.import_cases(id, format, &text).await?;
-    Ok(Json(ImportedResponse { imported }))
+    Ok(Json(ImportedResponse { imported: imported.cases }))
 }
 
 /// Export cases

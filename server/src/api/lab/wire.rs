@@ -138,9 +138,9 @@ pub struct StartRunRequest {
     version_b: String,
     /// The test cases.
     set_id: Uuid,
-    /// The model that answers, as `provider::name`.
+    /// The model that answers, as `provider::name`. A dry run needs none, nor do outputs of your own.
     #[schema(example = "openai::gpt-4o-mini")]
-    model: String,
+    model: Option<String>,
     /// 0 to 2.
     temperature: Option<f64>,
     /// Above 0, up to 1.
@@ -208,7 +208,7 @@ impl TryFrom<StartRunRequest> for RunRequest {
             noise: request.noise,
             judge: request.judge.as_deref().map(|name| model(name, "judge")).transpose()?,
             question: request.question,
-            ..RunPlan::new(model(&request.model, "model")?, seed)
+            ..RunPlan::new(request.model.as_deref().map(|name| model(name, "model")).transpose()?, seed)
         };
         Ok(Self {
             agent_type: request.agent_type.parse()?,

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
 use versioning::PromptVersion;
 
-use super::wire::{CreatePatchRequest, CreateVersionRequest, ReissueRequest, VersionResponse};
+use super::wire::{CreatePatchRequest, CreateVersionRequest, ReissueRequest, VersionResponse, parsed};
 use crate::{
     api::{
         extract::JsonBody,
@@ -26,14 +26,14 @@ use crate::{
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away; nothing was changed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create_version(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<CreateVersionRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let created = state.services.management.create_version(request.try_into()?).await?;
+    let created = state.services.management.create_version(parsed(request)?).await?;
     Ok(answer(&created))
 }
 
@@ -51,14 +51,14 @@ pub async fn create_version(
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away; nothing was changed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create_patch(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<CreatePatchRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let created = state.services.management.create_patch(request.try_into()?).await?;
+    let created = state.services.management.create_patch(parsed(request)?).await?;
     Ok(answer(&created))
 }
 
@@ -72,17 +72,18 @@ pub async fn create_patch(
         (status = 201, description = "The new version, which is active.", body = VersionResponse),
         (status = 400, description = "A value breaks its rule.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such version, or nothing is active.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No patch number is left in the line of the active version.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away; nothing was changed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn reissue(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<ReissueRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let created = state.services.management.reissue(request.try_into()?).await?;
+    let created = state.services.management.reissue(parsed(request)?).await?;
     Ok(answer(&created))
 }
 

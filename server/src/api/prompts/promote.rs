@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 
-use super::wire::{PromoteRequest, VersionResponse};
+use super::wire::{PromoteRequest, VersionResponse, parsed};
 use crate::{
     api::{
         extract::JsonBody,
@@ -26,13 +26,13 @@ use crate::{
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The database is away; nothing was changed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn promote(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<PromoteRequest>,
 ) -> Result<Json<VersionResponse>, ApiError> {
-    let promoted = state.services.management.promote_to_active(request.try_into()?).await?;
+    let promoted = state.services.management.promote_to_active(parsed(request)?).await?;
     Ok(Json((&promoted).into()))
 }

@@ -9,6 +9,8 @@ use versioning::{
     Reissue, Version, VersionStatus,
 };
 
+use crate::api::problem::ApiError;
+
 /// A version to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +90,45 @@ pub struct ReissueRequest {
     /// Why; 2,000 characters at most.
     #[schema(max_length = 2000)]
     notes: Option<String>,
+}
+
+/// A request that names what it is about.
+pub trait Named {
+    /// The agent and the version, as they were written.
+    fn names(&self) -> (String, Option<String>);
+}
+
+/// A request in the terms of the domain. A refusal says, for the log, what it was about.
+///
+/// # Errors
+/// A value breaks its rule.
+pub fn parsed<T>(request: impl Named + TryInto<T, Error = InvalidInput>) -> Result<T, ApiError> {
+    let (agent_type, version) = request.names();
+    request.try_into().map_err(|invalid| ApiError::from(invalid).about(&agent_type, version.as_deref()))
+}
+
+impl Named for CreateVersionRequest {
+    fn names(&self) -> (String, Option<String>) {
+        (self.agent_type.clone(), Some(self.version.clone()))
+    }
+}
+
+impl Named for CreatePatchRequest {
+    fn names(&self) -> (String, Option<String>) {
+        (self.agent_type.clone(), None)
+    }
+}
+
+impl Named for PromoteRequest {
+    fn names(&self) -> (String, Option<String>) {
+        (self.agent_type.clone(), Some(self.version.clone()))
+    }
+}
+
+impl Named for ReissueRequest {
+    fn names(&self) -> (String, Option<String>) {
+        (self.agent_type.clone(), Some(self.version.clone()))
+    }
 }
 
 impl TryFrom<CreateVersionRequest> for NewVersion {

@@ -57,7 +57,8 @@ impl Failures {
         use ModelErrorKind as K;
         let variable = settings::key_variable(self.model.provider());
         let code = status.as_u16();
-        let said = self.said(body);
+        let wait = headers.and_then(retry_after);
+        let said = format!("{}{}", wait.map(later).unwrap_or_default(), self.said(body));
         let kind = kind_of(status, body);
         let what = match kind {
             K::RateLimited => {
@@ -77,7 +78,7 @@ impl Failures {
             _ if is_out_of_credit(body) => format!("has no credit left for this key ({code}).{said}"),
             _ => format!("refuses the request ({code}).{said}"),
         };
-        self.tell(kind, &what).with_retry_after(headers.and_then(retry_after))
+        self.tell(kind, &what).with_retry_after(wait)
     }
 
     /// An error in the middle of a stream.
@@ -244,7 +245,19 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             Some(wait.to_std().unwrap_or_default().as_secs_f64())
         })?
     };
-    Some(Duration::from_secs_f64(wait.min(LONGEST_RETRY_AFTER.as_secs_f64())))
+    // Nobody waits for a year; a number that is no time is not to be one.
+    Some(Duration::from_secs_f64(wait.min(31_536_000.0)))
+}
+
+/// What is to be said of a wish to be left alone that is not waited for.
+fn later(wait: Duration) -> String {
+    if wait <= LONGEST_RETRY_AFTER {
+        return String::new();
+    }
+    format!(
+        " It asks to be left alone for {} minutes, which is not waited for: try again later.",
+        wait.as_secs().div_ceil(60)
+    )
 }
 
 #[cfg(test)]

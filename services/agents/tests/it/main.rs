@@ -8,3 +8,4 @@ mod providers;
 mod retries;
 mod secrets;
 mod support;
+mod turns;

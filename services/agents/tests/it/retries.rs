@@ -26,7 +26,9 @@ async fn a_failure_that_passes_is_overcome() {
 #[tokio::test]
 async fn a_failure_that_stays_is_reported_after_the_last_attempt() {
     let (api, models) = endpoint();
-    for (user, kind) in [("[status 429]", K::RateLimited), ("[cut]", K::Broken), ("[malformed]", K::Broken)] {
+    for (user, kind) in
+        [("[status 429]", K::RateLimited), ("[status 503]", K::Overloaded), ("[failing]", K::Overloaded)]
+    {
         let tried = try_it(&models, user).await;
         assert_eq!((tried.attempts, tried.outcome.unwrap_err().kind), (4, kind), "{user}");
     }
@@ -45,13 +47,37 @@ async fn what_cannot_change_is_asked_once() {
     let tried = complete_with_retries(&models, &ask("[status 500]"), Retries::NONE).await;
     assert_eq!(tried.attempts, 1);
     assert_eq!(api.requests().len(), 5);
+    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let tried = try_it(&models_at(&format!("http://{address}/v1")), "Hi").await;
+    assert_eq!((tried.attempts, tried.outcome.unwrap_err().kind), (1, K::Unreachable));
 }
 
 #[tokio::test]
-async fn nobody_there_and_no_answer_are_tried_again() {
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let tried = try_it(&models_at(&format!("http://{address}/v1")), "Hi").await;
-    assert_eq!((tried.attempts, tried.outcome.unwrap_err().kind), (4, K::Unreachable));
+async fn an_answer_that_is_broken_is_a_result_that_may_cost() {
+    let (api, models) = endpoint();
+    for user in ["[cut]", "[unfinished]", "[malformed]", "[notutf8]"] {
+        let tried = try_it(&models, user).await;
+        let error = tried.outcome.unwrap_err();
+        assert_eq!((tried.attempts, error.kind, error.may_cost()), (1, K::Broken, true), "{user}");
+    }
+    assert_eq!(api.requests().len(), 4);
+    let error = try_it(&models, "[failing]").await.outcome.unwrap_err();
+    assert!(error.after_text && error.may_cost(), "a part of the answer had come");
+    assert!(!try_it(&models, "[status 503]").await.outcome.unwrap_err().may_cost());
+}
+
+#[tokio::test]
+async fn who_asks_to_be_left_alone_for_long_is_left_alone() {
+    let (api, models) = endpoint();
+    let tried = try_it(&models, "[status 429 retry-after 3600]").await;
+    let error = tried.outcome.unwrap_err();
+    assert_eq!((tried.attempts, error.kind), (1, K::RateLimited));
+    assert!(error.message.contains("for 60 minutes") && error.message.contains("try again later"), "{error}");
+    assert_eq!(api.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_tried_again() {
     let (_api, models) = endpoint();
     let mut request = ask("[hang]");
     request.timeout = Duration::from_millis(30);
@@ -84,7 +110,8 @@ async fn what_the_provider_wishes_is_read_from_the_headers() {
     for (headers, seconds) in [
         (vec![("retry-after", "7")], Some(7.0..=7.0)),
         (vec![("retry-after", "0.5")], Some(0.5..=0.5)),
-        (vec![("retry-after", "3600")], Some(60.0..=60.0)),
+        (vec![("retry-after", "3600")], Some(3600.0..=3600.0)),
+        (vec![("retry-after", "1e300")], Some(31_536_000.0..=31_536_000.0)),
         (vec![("retry-after", "7"), ("retry-after-ms", "1500")], Some(1.5..=1.5)),
         (vec![("retry-after", date.as_str())], Some(15.0..=20.0)),
         (vec![("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], Some(0.0..=0.0)),

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Confidence, Differences, Estimate, NoiseFloor, PairedPasses, Votes, bootstrap, mcnemar::wilson, normal_quantile,
-    permutation, power, wilcoxon,
+    Confidence, Differences, Estimate, LeftOut, NoiseFloor, PairedPasses, Side, StatisticsError, Votes, bootstrap,
+    left_out::{Imagined, WorstCases},
+    mcnemar::wilson,
+    normal_quantile, permutation, power, wilcoxon,
 };
 
 /// Which values of a metric are better.
@@ -15,6 +17,17 @@ pub enum Better {
     Higher,
     /// Smaller ones: latency, tokens, cost.
     Lower,
+}
+
+impl Better {
+    /// Which version this difference, B minus A, speaks for; none when there is no difference.
+    pub fn side(self, difference: f64) -> Option<Side> {
+        match (self, difference > 0.0, difference < 0.0) {
+            (Self::Higher, true, _) | (Self::Lower, _, true) => Some(Side::B),
+            (Self::Higher, _, true) | (Self::Lower, true, _) => Some(Side::A),
+            _ => None,
+        }
+    }
 }
 
 /// What was settled before the run.
@@ -44,6 +57,8 @@ pub struct Evidence {
     pub better: Better,
     /// How many cases (of votes: decided votes) there are.
     pub cases: u64,
+    /// How many cases it took to get those: of votes more, because ties are among them.
+    pub seen: u64,
     /// B minus A, in the metric's units, with its interval at the plan's confidence.
     pub difference: Estimate,
     /// The two-sided p-value of this metric alone.
@@ -52,6 +67,10 @@ pub struct Evidence {
     pub detectable: Option<f64>,
     /// What the metric differs by without a cause; none without an A/A run.
     pub noise_floor: Option<NoiseFloor>,
+    /// Cases that were asked and have no result of this metric.
+    pub left_out: LeftOut,
+    /// How those could have gone that were left out because of one side; none when there are none.
+    pub worst_cases: Option<WorstCases>,
 }
 
 impl Evidence {
@@ -66,11 +85,33 @@ impl Evidence {
             metric: metric.into(),
             better: Better::Higher,
             cases,
+            seen: cases,
             difference: passes.difference(plan.confidence),
             p_value: passes.p_value(),
             detectable: power::detectable_pass_difference(cases, churn, plan.alpha_each()),
             noise_floor: None,
+            left_out: LeftOut::default(),
+            worst_cases: None,
         }
+    }
+
+    /// Of a metric that each case passes or fails once or several times; a pair holds what A and what B got on a case, 1
+    /// for passing and 0 for failing. Once is counted ([`Evidence::of_passes`]), several times are averaged
+    /// ([`Evidence::of_scores`]).
+    ///
+    /// # Errors
+    /// As [`Differences::of_repeats`].
+    pub fn of_repeated_passes(
+        metric: impl Into<String>,
+        cases: &[(Vec<f64>, Vec<f64>)],
+        plan: Plan,
+    ) -> Result<Self, StatisticsError> {
+        let differences = Differences::of_repeats(cases)?;
+        if cases.iter().all(|(a, b)| a.len() == 1 && b.len() == 1) {
+            let passes = PairedPasses::count(cases.iter().map(|(a, b)| (a[0] > 0.5, b[0] > 0.5)))?;
+            return Ok(Self::of_passes(metric, passes, plan));
+        }
+        Ok(Self::of_scores(metric, &differences, Some(1.0), plan))
     }
 
     /// Of a score, or of a mean over the repeats of a case (of pass or fail too): permutation test and BCa interval.
@@ -101,11 +142,14 @@ impl Evidence {
             metric: metric.into(),
             better: Better::Higher,
             cases,
+            seen: votes.cast(),
             difference: votes.preference(plan.confidence),
             p_value: votes.p_value(),
             // Decided votes are discordant, all of them.
             detectable: power::detectable_pass_difference(cases, 1.0, plan.alpha_each()),
             noise_floor: None,
+            left_out: LeftOut::default(),
+            worst_cases: None,
         }
     }
 
@@ -113,6 +157,21 @@ impl Evidence {
     #[must_use]
     pub fn with_noise_floor(mut self, floor: NoiseFloor) -> Self {
         self.noise_floor = Some(floor);
+        self
+    }
+
+    /// The same with the cases that were left out; `in_favour_of` gives this evidence as it would be if all those that
+    /// were left out because of one side spoke for that version.
+    #[must_use]
+    pub fn leaving_out(mut self, left_out: LeftOut, in_favour_of: impl Fn(Side) -> Self) -> Self {
+        self.left_out = left_out;
+        self.worst_cases = (left_out.one_sided() > 0).then(|| {
+            let imagined = |side| {
+                let Self { difference, p_value, .. } = in_favour_of(side);
+                Imagined { difference, p_value }
+            };
+            WorstCases { for_a: imagined(Side::A), for_b: imagined(Side::B) }
+        });
         self
     }
 
@@ -130,6 +189,17 @@ impl Evidence {
             .interval
             .filter(|_| cases >= power::fewest_cases(alpha))
             .map(|interval| power::detectable_from_interval(interval, plan.confidence, alpha));
-        Self { metric, better, cases, difference, p_value, detectable, noise_floor: None }
+        Self {
+            metric,
+            better,
+            cases,
+            seen: cases,
+            difference,
+            p_value,
+            detectable,
+            noise_floor: None,
+            left_out: LeftOut::default(),
+            worst_cases: None,
+        }
     }
 }

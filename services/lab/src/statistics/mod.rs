@@ -8,6 +8,7 @@
 //! - [`permutation`] and [`bootstrap`] for scores, and means over the repeats of a case.
 //! - [`wilcoxon`] for latency, tokens and cost, where a few results are far from the rest.
 //! - [`sign`] for votes.
+//! - [`left_out`] for cases without a result.
 //! - [`noise`] for how far two runs of the same version are apart.
 //! - [`power`] for the smallest difference that a number of cases can tell.
 //!
@@ -18,6 +19,8 @@ mod binomial;
 pub mod bootstrap;
 pub mod evidence;
 pub mod holm;
+mod lattice;
+pub mod left_out;
 pub mod mcnemar;
 pub mod noise;
 pub mod permutation;
@@ -30,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 pub use evidence::{Better, Evidence, Plan};
+pub use left_out::LeftOut;
 pub use mcnemar::PairedPasses;
 pub use noise::NoiseFloor;
 pub use sign::Votes;
@@ -132,6 +136,11 @@ impl Interval {
     pub fn is_within(self, margin: f64) -> bool {
         self.lower >= -margin && self.upper <= margin
     }
+
+    /// Whether 0 belongs to it.
+    pub fn holds_zero(self) -> bool {
+        self.lower <= 0.0 && self.upper >= 0.0
+    }
 }
 
 /// How far B is from A: above 0 when B has the larger values.
@@ -201,6 +210,15 @@ impl Differences {
         let a: Vec<_> = cases.iter().map(|(a, _)| mean(a)).collect();
         let b: Vec<_> = cases.iter().map(|(_, b)| mean(b)).collect();
         Self::between(&a, &b)
+    }
+
+    /// The same with so many more, each this large; without a size as large as the largest there is, above 0 or below.
+    #[must_use]
+    pub fn with_more(&self, cases: u64, size: Option<f64>, is_above: bool) -> Self {
+        let largest = || self.0.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        let size = size.unwrap_or_else(largest);
+        let more = (0..cases).map(|_| if is_above { size } else { -size });
+        Self(self.0.iter().copied().chain(more).collect())
     }
 
     /// One number for each case.

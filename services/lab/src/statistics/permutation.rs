@@ -9,27 +9,51 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
-use super::Differences;
+use super::{Differences, lattice::Lattice};
 
-/// Up to so many differences that are not 0, every choice of signs is counted; above, choices are drawn.
+/// Up to so many differences that are not 0, every choice of signs is counted whatever the differences are.
 pub const EXACT_CASES: usize = 30;
 
-/// How many choices of signs are drawn when there are too many to count.
+/// How many choices of signs are drawn when they cannot be counted.
 pub const DRAWS: u32 = 9_999;
 
-/// The p-value of the mean difference: exact with up to [`EXACT_CASES`] differences that are not 0, otherwise from
-/// [`DRAWS`] draws with this seed.
+/// The p-value of the mean difference: exact for differences that are whole multiples of a step, as means over repeats
+/// are, and with up to [`EXACT_CASES`] differences that are not 0; otherwise from [`DRAWS`] draws with this seed.
 ///
 /// Among draws the observed choice of signs counts as one, so that p is never 0 and the test never too bold: (b + 1) /
 /// (m + 1) (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 4.2; Phipson and Smyth,
 /// Statistical Applications in Genetics and Molecular Biology 9, 2010).
 pub fn p_value(differences: &Differences, seed: u64) -> f64 {
+    match Lattice::of(differences).and_then(|lattice| lattice.as_far()) {
+        Some(share) => share,
+        None if differences.as_slice().iter().filter(|value| **value != 0.0).count() <= EXACT_CASES => {
+            counted(differences)
+        }
+        None => drawn(differences, seed),
+    }
+}
+
+/// The p-value of all choices of signs, whatever the differences are.
+pub(super) fn counted(differences: &Differences) -> f64 {
+    let (magnitudes, threshold) = magnitudes(differences);
+    exact(&magnitudes, threshold)
+}
+
+/// The p-value of [`DRAWS`] choices of signs.
+pub(super) fn drawn(differences: &Differences, seed: u64) -> f64 {
+    let (magnitudes, threshold) = magnitudes(differences);
+    let as_far = draw(&magnitudes, threshold, seed);
+    f64::from(as_far + 1) / f64::from(DRAWS + 1)
+}
+
+/// How large the differences are that are not 0, and from which sum on a choice of signs is as far from 0 as theirs.
+fn magnitudes(differences: &Differences) -> (Vec<f64>, f64) {
     // The sign of 0 changes nothing.
     let magnitudes: Vec<f64> = differences.as_slice().iter().filter(|value| **value != 0.0).map(|d| d.abs()).collect();
     let observed = differences.as_slice().iter().sum::<f64>().abs();
     // A sum that differs only by how it was rounded is as far from 0 as the observed one.
     let threshold = observed - 1e-12 * magnitudes.iter().sum::<f64>();
-    if magnitudes.len() <= EXACT_CASES { exact(&magnitudes, threshold) } else { drawn(&magnitudes, threshold, seed) }
+    (magnitudes, threshold)
 }
 
 /// The share of all choices of signs whose sum is at least `threshold` from 0.
@@ -59,7 +83,8 @@ fn signed_sums(magnitudes: &[f64]) -> Vec<f64> {
         .fold(vec![0.0], |sums, magnitude| sums.iter().flat_map(|sum| [sum - magnitude, sum + magnitude]).collect())
 }
 
-fn drawn(magnitudes: &[f64], threshold: f64, seed: u64) -> f64 {
+/// How many of [`DRAWS`] choices of signs have a sum at least `threshold` from 0.
+fn draw(magnitudes: &[f64], threshold: f64, seed: u64) -> u32 {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let total: f64 = magnitudes.iter().sum();
     let mut as_far = 0_u32;
@@ -76,5 +101,5 @@ fn drawn(magnitudes: &[f64], threshold: f64, seed: u64) -> f64 {
         }
         as_far += u32::from((2.0 * positive - total).abs() >= threshold);
     }
-    f64::from(as_far + 1) / f64::from(DRAWS + 1)
+    as_far
 }

@@ -37,21 +37,95 @@ pub fn pass_power(cases: u64, improved: f64, worsened: f64, alpha: f64) -> f64 {
     let expected = cases as f64 * discordance;
     // What lies farther out has no weight that would show.
     let reach = 8.0 * (expected * (1.0 - discordance)).sqrt() + 10.0;
-    let first = (expected - reach).max(0.0) as u64;
+    let first = if discordance < 1.0 { (expected - reach).max(0.0) as u64 } else { cases };
     let last = ((expected + reach).ceil() as u64).min(cases);
     let share = improved / discordance;
-    let mut needed = first / 2;
-    (first..=last)
-        .map(|count| {
-            // More discordant cases never need fewer on one side.
-            while needed <= count && 2.0 * at_least(needed, count, 0.5) > alpha {
-                needed += 1;
-            }
-            let found = if share < 1.0 { at_least(needed, count, share) } else { f64::from(needed <= count) };
-            discordant.pmf(count) * found
-        })
-        .sum::<f64>()
-        .clamp(0.0, 1.0)
+    let mut by_chance = UpperTail::new(first, alpha / 2.0);
+    let mut found = Tail::new(by_chance.needed, first, share.min(1.0));
+    let mut weight = discordant.pmf(first);
+    let mut power = weight * found.probability;
+    for count in first + 1..=last {
+        // From one number of discordant cases to the next; when all cases are discordant there is but one.
+        weight *= (cases + 1 - count) as f64 / count as f64 * discordance / (1.0 - discordance);
+        found.add_trial();
+        if by_chance.add_trial() {
+            found.add_needed();
+        }
+        power += weight * found.probability;
+    }
+    power.clamp(0.0, 1.0)
+}
+
+/// How many successes it takes to reject at most this often where success and failure are equally likely.
+struct UpperTail {
+    tail: Tail,
+    needed: u64,
+    at_most: f64,
+}
+
+impl UpperTail {
+    fn new(trials: u64, at_most: f64) -> Self {
+        let mut needed = trials / 2;
+        // Never more than one beyond the trials: that many are impossible.
+        while needed <= trials && at_least(needed, trials, 0.5) > at_most {
+            needed += 1;
+        }
+        Self { tail: Tail::new(needed, trials, 0.5), needed, at_most }
+    }
+
+    /// One trial more; whether it takes one success more.
+    fn add_trial(&mut self) -> bool {
+        self.tail.add_trial();
+        // One more trial never asks for fewer successes, nor for two more.
+        let is_more = self.tail.probability > self.at_most;
+        if is_more {
+            self.tail.add_needed();
+            self.needed += 1;
+        }
+        is_more
+    }
+}
+
+/// The probability of at least so many successes, kept up to date as trials are added: a few multiplications in place of
+/// an incomplete beta function each (NIST Digital Library of Mathematical Functions, 8.17.20 and 8.17.21).
+struct Tail {
+    needed: u64,
+    trials: u64,
+    share: f64,
+    probability: f64,
+    /// The probability of one success less than needed.
+    just_missed: f64,
+}
+
+impl Tail {
+    /// `needed` is at least 1 and at most one more than `trials`.
+    fn new(needed: u64, trials: u64, share: f64) -> Self {
+        let just_missed = match needed.checked_sub(1) {
+            Some(successes) => Binomial::new(share, trials).map_or(0.0, |trials| trials.pmf(successes)),
+            None => 0.0,
+        };
+        let probability = if share < 1.0 { at_least(needed, trials, share) } else { f64::from(needed <= trials) };
+        Self { needed, trials, share, probability, just_missed }
+    }
+
+    fn add_trial(&mut self) {
+        self.trials += 1;
+        self.probability = (self.probability + self.share * self.just_missed).min(1.0);
+        let failures = self.trials + 1 - self.needed;
+        self.just_missed *= (1.0 - self.share) * self.trials as f64 / failures as f64;
+    }
+
+    fn add_needed(&mut self) {
+        let failures = self.trials + 1 - self.needed;
+        // Where failures are impossible, all trials succeed.
+        self.just_missed = if self.share < 1.0 {
+            self.just_missed * failures as f64 / self.needed as f64 * self.share / (1.0 - self.share)
+        } else {
+            f64::from(self.needed == self.trials)
+        };
+        self.probability = (self.probability - self.just_missed).max(0.0);
+        self.needed += 1;
+    }
 }
 
 /// The smallest difference of pass rates, above 0 and up to 1, that so many cases can tell; none when they can tell

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Confidence, Estimate, Interval,
+    Confidence, Estimate, Interval, Side,
     binomial::{at_least, bisect, fair_coin},
 };
 
@@ -22,6 +22,22 @@ impl Votes {
     /// The votes that are no ties.
     pub fn decided(self) -> u64 {
         u64::from(self.for_a) + u64::from(self.for_b)
+    }
+
+    /// All votes.
+    pub fn cast(self) -> u64 {
+        self.decided() + u64::from(self.ties)
+    }
+
+    /// The same with so many more for this version.
+    #[must_use]
+    pub fn with_more(mut self, votes: u64, side: Side) -> Self {
+        let of_side = match side {
+            Side::A => &mut self.for_a,
+            Side::B => &mut self.for_b,
+        };
+        *of_side = of_side.saturating_add(u32::try_from(votes).unwrap_or(u32::MAX));
+        self
     }
 
     /// The exact sign test: whether a vote goes to either side with probability one half. Ties are dropped: they favour

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Better, Evidence, Plan, holm, power};
+use super::{Evidence, Interval, NoiseFloor, Plan, holm, power};
 
 /// One of the two versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,18 @@ pub enum Doubt {
         /// The names of those others.
         metrics: Vec<String>,
     },
+    /// The primary metric is equivalent within the margin, and other deciding ones are not the same.
+    OthersDiffer {
+        /// The margin, in the units of the primary metric.
+        margin: f64,
+        /// The names of those others.
+        metrics: Vec<String>,
+    },
+    /// Too many cases were left out, or enough to turn what the others say.
+    LeftOut {
+        /// Whether there are too many of them, whatever they would have been.
+        too_many: bool,
+    },
 }
 
 /// What one metric says next to the others that decide.
@@ -66,7 +78,9 @@ pub struct Finding {
     pub evidence: Evidence,
     /// The p-value among all deciding metrics, after Holm.
     pub adjusted_p_value: f64,
-    /// Which version is better by this metric; none when it cannot tell.
+    /// Which version is better by the cases that have a result; none when they cannot tell.
+    pub points_to: Option<Side>,
+    /// Which version is better by this metric, the cases that were left out considered; none when it cannot tell.
     pub favours: Option<Side>,
     /// The smallest difference, in the metric's units, that as many cases can tell, beyond the noise floor if there is
     /// one.
@@ -91,10 +105,17 @@ pub struct Verdict {
 /// In this order:
 /// 1. *Equivalent* when the interval of the primary metric lies within the margin on both sides, even if the difference
 ///    can be told: it was said beforehand not to matter. At a confidence of 95 percent that is two one-sided tests at
-///    2.5 percent each (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
-/// 2. *Better* when the adjusted p-value of the primary metric is at most the level, the difference lies outside the
-///    noise floor, and no other deciding metric favours the other version by the same rule.
+///    2.5 percent each (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). No other deciding metric
+///    may tell a difference: that one was not said not to matter.
+/// 2. *Better* when the adjusted p-value of the primary metric is at most the level, its interval does not hold 0, the
+///    difference lies outside the noise floor, and no other deciding metric points to the other version by the same
+///    rule.
 /// 3. *Cannot tell* otherwise.
+///
+/// Test and interval come from different constructions and may disagree at the edge. A winner needs both, so that no
+/// verdict contradicts the interval that is shown with it; that can only take back a finding.
+///
+/// What is concluded has to stand in spite of the cases that were left out ([`super::left_out`]).
 ///
 /// Without a true difference in any metric, a version is named better in at most 5 of 100 experiments at 95 percent.
 pub fn verdict(primary: Evidence, others: Vec<Evidence>, margin: Option<f64>, plan: Plan) -> Verdict {
@@ -110,48 +131,78 @@ pub fn verdict(primary: Evidence, others: Vec<Evidence>, margin: Option<f64>, pl
 fn finding(evidence: Evidence, adjusted_p_value: f64, plan: Plan) -> Finding {
     let difference = evidence.difference.value;
     let is_noise = evidence.noise_floor.is_some_and(|floor| floor.contains(difference));
-    let is_told = adjusted_p_value <= plan.confidence.alpha() && !is_noise && difference != 0.0;
-    let favours = is_told.then_some(match (evidence.better, difference > 0.0) {
-        (Better::Higher, true) | (Better::Lower, false) => Side::B,
-        (Better::Higher, false) | (Better::Lower, true) => Side::A,
-    });
-    let floor = evidence.noise_floor.map_or(0.0, super::NoiseFloor::value);
+    let is_told = adjusted_p_value <= plan.confidence.alpha()
+        && !evidence.difference.interval.is_some_and(Interval::holds_zero)
+        && !is_noise;
+    let points_to = evidence.better.side(difference).filter(|_| is_told);
+    let favours = points_to.filter(|side| stands(&evidence, *side, plan));
+    let floor = evidence.noise_floor.map_or(0.0, NoiseFloor::value);
     let detectable =
         evidence.detectable.map(|detectable| power::detectable_beyond_floor(detectable, floor, plan.alpha_each()));
-    Finding { evidence, adjusted_p_value, favours, detectable }
+    Finding { evidence, adjusted_p_value, points_to, favours, detectable }
+}
+
+/// Whether a version is better by this metric even if all cases that were left out because of one side spoke against it.
+fn stands(evidence: &Evidence, side: Side, plan: Plan) -> bool {
+    let is_better_at_worst = evidence.worst_cases.is_none_or(|worst| {
+        let imagined = worst.against(side);
+        imagined.p_value <= plan.alpha_each() && evidence.better.side(imagined.difference.value) == Some(side)
+    });
+    is_better_at_worst && !evidence.left_out.are_too_many(evidence.seen)
 }
 
 fn outcome(primary: &Finding, others: &[Finding], margin: Option<f64>, plan: Plan) -> Outcome {
     let evidence = &primary.evidence;
-    if let Some(margin) = margin
-        && evidence.difference.interval.is_some_and(|interval| interval.is_within(margin))
-    {
-        return Outcome::Equivalent { margin };
-    }
-    let doubt = match primary.favours {
-        Some(side) => {
-            let metrics: Vec<String> = others
-                .iter()
-                .filter(|other| other.favours.is_some_and(|favoured| favoured != side))
-                .map(|other| other.evidence.metric.clone())
-                .collect();
+    let names = |are_meant: &dyn Fn(Side) -> bool| -> Vec<String> {
+        others
+            .iter()
+            .filter(|other| other.points_to.is_some_and(are_meant))
+            .map(|other| other.evidence.metric.clone())
+            .collect()
+    };
+    let within = margin.filter(|margin| is_within(evidence.difference.interval, *margin));
+    let is_equivalent = |margin: f64| {
+        let is_at_worst = evidence.worst_cases.is_none_or(|worst| {
+            [worst.for_a, worst.for_b].iter().all(|imagined| is_within(imagined.difference.interval, margin))
+        });
+        is_at_worst && !evidence.left_out.are_too_many(evidence.seen)
+    };
+    let doubt = match (within.filter(|margin| is_equivalent(*margin)), primary.favours) {
+        (Some(margin), _) => {
+            let metrics = names(&|_| true);
+            if metrics.is_empty() {
+                return Outcome::Equivalent { margin };
+            }
+            Doubt::OthersDiffer { margin, metrics }
+        }
+        (None, Some(side)) => {
+            let metrics = names(&|pointed| pointed != side);
             if metrics.is_empty() {
                 return if side == Side::B { Outcome::BIsBetter } else { Outcome::AIsBetter };
             }
             Doubt::MetricsDisagree { metrics }
         }
-        None => doubt(primary, plan),
+        (None, None) => doubt(primary, within.is_some(), plan),
     };
     let cases_needed = match doubt {
-        // More cases do not reconcile metrics.
-        Doubt::MetricsDisagree { .. } => None,
+        // More cases do not reconcile metrics, nor do they bring back those that failed.
+        Doubt::MetricsDisagree { .. } | Doubt::OthersDiffer { .. } | Doubt::LeftOut { .. } => None,
         _ => cases_needed(primary, margin, plan),
     };
     Outcome::CannotTell { doubt, cases_needed }
 }
 
-fn doubt(primary: &Finding, plan: Plan) -> Doubt {
+fn is_within(interval: Option<Interval>, margin: f64) -> bool {
+    interval.is_some_and(|interval| interval.is_within(margin))
+}
+
+/// `is_within` says whether the cases that have a result lie within the margin.
+fn doubt(primary: &Finding, is_within: bool, plan: Plan) -> Doubt {
     let evidence = &primary.evidence;
+    let too_many = evidence.left_out.are_too_many(evidence.seen);
+    if too_many || primary.points_to.is_some() || is_within {
+        return Doubt::LeftOut { too_many };
+    }
     let fewest = power::fewest_cases(plan.alpha_each());
     if evidence.cases < fewest {
         return Doubt::TooFewCases { fewest };
@@ -166,18 +217,22 @@ fn doubt(primary: &Finding, plan: Plan) -> Doubt {
     }
 }
 
-/// The number of cases that would tell a difference as large as the margin, or, without one, as large as the observed.
+/// The number of cases, in all, that would tell a difference as large as the margin, or, without one, as large as the
+/// observed, beyond the noise floor if there is one.
 fn cases_needed(primary: &Finding, margin: Option<f64>, plan: Plan) -> Option<u64> {
     let evidence = &primary.evidence;
     let difference = margin.unwrap_or(evidence.difference.value.abs());
     let fewest = power::fewest_cases(plan.alpha_each());
-    match evidence.detectable {
+    let needed = match primary.detectable {
         Some(detectable) if difference > 0.0 => {
             let needed = power::cases_for_difference(evidence.cases, detectable, difference);
             // As many as there are did not settle it.
-            Some(needed.max(fewest).max(evidence.cases + 1))
+            needed.max(fewest).max(evidence.cases + 1)
         }
-        Some(_) => None,
-        None => (evidence.cases < fewest).then_some(fewest),
-    }
+        None if evidence.cases < fewest => fewest,
+        _ => return None,
+    };
+    // Of votes only some are decided, and more cases have ties among them as these had.
+    let seen_for_one = evidence.seen as f64 / evidence.cases as f64;
+    (evidence.cases > 0).then(|| (needed as f64 * seen_for_one).ceil() as u64)
 }

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Transaction, postgres::types::PgInterval};
+use tokio::time::Instant;
 use uuid::Uuid;
-use versioning::{PerformanceService, RecordedCall};
+use versioning::{ErrorKind, PerformanceService, RecordedCall};
 
 use super::LabStore;
 use crate::{LabError, RunStatus, Side, schedule::CallKind};
@@ -20,6 +20,8 @@ pub(crate) struct Claimed {
     pub kind: CallKind,
     pub case_number: u32,
     pub repeat: u32,
+    /// What it costs at most, by estimate, in US dollars.
+    pub estimate_usd: f64,
     /// What a judge is to judge: the answers in the order in which it sees them.
     pub answers: Vec<String>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Claimed {
 pub(crate) struct Finished {
     pub number: i32,
     pub attempts: u32,
+    /// What attempts without an answer cost, by estimate, as far as [`LabStore::charge`] was not told.
+    pub owed_usd: f64,
     pub record: Record,
 }
 
@@ -51,6 +55,52 @@ pub(crate) enum Record {
     Failed { kind: String, message: String, cost_usd: Option<f64> },
 }
 
+impl Record {
+    /// The same as PostgreSQL can keep it: it takes every character in a text but one.
+    pub(crate) fn storable(mut self) -> Self {
+        match &mut self {
+            Self::Answered { answer, result, .. } => {
+                replace_nul(answer);
+                replace_nul_in(result);
+            }
+            Self::Failed { kind, message, .. } => {
+                replace_nul(kind);
+                replace_nul(message);
+            }
+        }
+        self
+    }
+
+    /// What it cost; `estimate_usd` for an answer whose provider did not say how many tokens it was.
+    fn cost(&self, estimate_usd: f64) -> f64 {
+        match self {
+            Self::Answered { cost_usd, .. } => cost_usd.unwrap_or(estimate_usd),
+            Self::Failed { cost_usd, .. } => cost_usd.unwrap_or(0.0),
+        }
+    }
+}
+
+fn replace_nul(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{FFFD}");
+    }
+}
+
+fn replace_nul_in(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => replace_nul(text),
+        Value::Array(values) => values.iter_mut().for_each(replace_nul_in),
+        Value::Object(fields) => {
+            for (name, mut value) in std::mem::take(fields) {
+                replace_nul_in(&mut value);
+                fields.insert(name.replace('\0', "\u{FFFD}"), value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// What a node has to say, and what it wants.
 pub(crate) struct Exchange<'a> {
     pub run: Uuid,
@@ -58,14 +108,52 @@ pub(crate) struct Exchange<'a> {
     pub node: Uuid,
     /// What became of its calls.
     pub finished: &'a [Finished],
-    /// Calls that it gives back unmade.
-    pub returned: &'a [i32],
+    /// Calls that it has under way or is about to make. What else it had claimed it gives back.
+    pub held: &'a [i32],
+    /// Calls that it may have under way until it hears the answer.
+    pub flights: u32,
     /// How many more it would make.
     pub wanted: u32,
-    /// Calls of the run that may be claimed at once, by all nodes together.
+    /// Calls of the run that may be claimed at once, by all nodes together; 0 when it has nothing to do here any more.
     pub most_claimed: u32,
     /// How long its claims hold without another word.
     pub lease: Duration,
+    /// When it last heard from the database.
+    pub contact: Contact,
+}
+
+/// When a node heard from the database. One that could not reach it does not take the calls of others: they could not either, and
+/// need a moment to say that they are still there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contact {
+    last: Instant,
+    steady_from: Instant,
+}
+
+impl Contact {
+    /// As of now. After the database `was_away`, others are given a lease to say that they are there.
+    pub(crate) fn begin(was_away: bool, lease: Duration) -> Self {
+        let last = Instant::now();
+        Self { last, steady_from: if was_away { last + lease } else { last } }
+    }
+
+    /// It was heard from just now.
+    pub(crate) fn heard(&mut self, lease: Duration) {
+        let is_steady = self.is_close(lease);
+        self.last = Instant::now();
+        if !is_steady {
+            self.steady_from = self.last + lease;
+        }
+    }
+
+    fn is_close(&self, lease: Duration) -> bool {
+        self.last.elapsed() < lease / 2
+    }
+
+    /// Whether the silence of another node is its own.
+    fn is_steady(&self, lease: Duration) -> bool {
+        self.is_close(lease) && self.steady_from <= Instant::now()
+    }
 }
 
 /// What a node is told.
@@ -74,8 +162,10 @@ pub(crate) struct Exchanged {
     pub status: RunStatus,
     /// The calls that it has now, on top of those it had.
     pub claimed: Vec<Claimed>,
-    /// How many nodes work on the run, this one among them.
-    pub nodes: u32,
+    /// Calls that it thought it had, and that others have taken since: what is not under way yet is not to be made.
+    pub lost: Vec<i32>,
+    /// Calls that it may have under way.
+    pub granted: u32,
 }
 
 struct Candidate {
@@ -92,11 +182,24 @@ struct Candidate {
 impl LabStore {
     /// Records what became of calls, takes back those of nodes that are gone, hands out new ones, and ends the run when nothing
     /// is left. None when there is no such run.
+    ///
+    /// What the database refuses to keep of a call fails that call: the run goes on.
     pub(crate) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Option<Exchanged>, LabError> {
-        let Exchange { run, node, .. } = exchange;
+        match self.try_exchange(&exchange, false).await {
+            Err(error) if error.kind() != ErrorKind::Unavailable && !exchange.finished.is_empty() => {
+                tracing::warn!(run = %exchange.run, %error, "results are recorded one by one");
+                self.try_exchange(&exchange, true).await
+            }
+            done => done,
+        }
+    }
+
+    async fn try_exchange(&self, exchange: &Exchange<'_>, one_by_one: bool) -> Result<Option<Exchanged>, LabError> {
+        let &Exchange { run, node, held, lease, .. } = exchange;
         let mut transaction = self.pool.begin().await?;
         let Some(row) = sqlx::query!(
-            "select status, calls, done, spent_usd, budget_usd from lab_runs where id = $1 for no key update",
+            "select status, calls, done, spent_usd, budget_usd, concurrency from lab_runs where id = $1
+                for no key update",
             run
         )
         .fetch_optional(&mut *transaction)
@@ -106,46 +209,37 @@ impl LabStore {
         };
         let mut status = RunStatus::from_name(&row.status)
             .ok_or_else(|| LabError::inconsistent(format!("run status {}", row.status)))?;
-        let recorded = record(&mut transaction, run, node, exchange.finished).await?;
-        let until = Utc::now() + exchange.lease;
+        let recorded = if one_by_one {
+            record_one_by_one(&mut transaction, run, node, exchange.finished).await?
+        } else {
+            record(&mut transaction, run, node, exchange.finished).await?
+        };
+        // By the database's clock, and as of now: the lock of the run may have been waited for.
+        let lease_interval = interval(lease)?;
         sqlx::query!(
             "update lab_calls set status = 'waiting', claimed_by = null, claimed_until = null
-                where run_id = $1 and status = 'claimed'
-                    and (claimed_until < now() or (claimed_by = $2 and number = any($3)))",
+                where run_id = $1 and status = 'claimed' and case when claimed_by = $2 then number <> all($3)
+                    else claimed_until < clock_timestamp() and $4 end",
             run,
             node,
-            exchange.returned,
+            held,
+            exchange.contact.is_steady(lease),
         )
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
-            "update lab_calls set claimed_until = $3
-                where run_id = $1 and status = 'claimed' and claimed_by = $2 and claimed_until < $4",
+            "update lab_calls set status = 'claimed', claimed_by = $2, claimed_until = clock_timestamp() + $4::interval
+                where run_id = $1 and number = any($3) and (status = 'waiting'
+                    or (status = 'claimed' and claimed_by = $2 and claimed_until < clock_timestamp() + 0.5 * $4::interval))",
             run,
             node,
-            until,
-            until - exchange.lease / 2,
+            held,
+            lease_interval,
         )
         .execute(&mut *transaction)
         .await?;
-        // A node that stops, or has nothing to do any more, leaves its share to the others.
-        let nodes = sqlx::query_scalar!(
-            r#"with here as (
-                    insert into lab_nodes (run_id, node, seen_until)
-                    values ($1, $2, case when $4 then $3 else now() end)
-                    on conflict on constraint lab_nodes_pkey do update set seen_until = excluded.seen_until
-                )
-                select count(*) as "others!" from lab_nodes where run_id = $1 and node <> $2 and seen_until > now()"#,
-            run,
-            node,
-            until,
-            exchange.most_claimed > 0,
-        )
-        .fetch_one(&mut *transaction)
-        .await?
-            + 1;
         let under_way = sqlx::query!(
-            r#"select count(*) filter (where claimed_by = $2) as "here!", count(*) as "all!",
+            r#"select coalesce(array_agg(number) filter (where claimed_by = $2), '{}') as "here!", count(*) as "all!",
                     coalesce(sum(estimate_usd), 0) as "reserved!"
                 from lab_calls where run_id = $1 and status = 'claimed'"#,
             run,
@@ -153,15 +247,28 @@ impl LabStore {
         )
         .fetch_one(&mut *transaction)
         .await?;
+        let others = sqlx::query!(
+            r#"select count(*) as "nodes!", coalesce(sum(granted), 0) as "granted!"
+                from lab_nodes where run_id = $1 and node <> $2 and seen_until > clock_timestamp()"#,
+            run,
+            node,
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        let nodes = others.nodes + 1;
+        // Its share of the calls under way, as far as the others have let go of theirs.
+        let concurrency = i64::from(row.concurrency);
+        let target = ((concurrency + others.nodes) / nodes).min(concurrency - others.granted).max(0);
         let done = row.done + recorded.done;
         let spent = row.spent_usd + recorded.spent_usd;
         let mut claimed = Vec::new();
         if status == RunStatus::Running {
             let most = i64::from(exchange.most_claimed);
-            let share = (most + nodes - 1) / nodes;
-            let free = (most - under_way.all).min(share - under_way.here).clamp(0, exchange.wanted.into());
+            let share = (most + others.nodes) / nodes;
+            let here = i64::try_from(under_way.here.len()).unwrap_or(i64::MAX);
+            let free = (most - under_way.all).min(share - here).clamp(0, exchange.wanted.into());
             let left = row.budget_usd.map(|budget| budget - spent - under_way.reserved);
-            let candidates = candidates(&mut transaction, run, free).await?;
+            let candidates = candidates(&mut transaction, run, if target == 0 { 0 } else { free }).await?;
             let is_waiting = !candidates.is_empty();
             let mut room = left.unwrap_or(f64::INFINITY);
             let affordable: Vec<Candidate> = candidates
@@ -176,8 +283,25 @@ impl LabStore {
             } else if is_waiting && affordable.is_empty() && under_way.all == 0 {
                 status = RunStatus::OutOfBudget;
             }
-            claimed = claim(&mut transaction, run, node, until, affordable).await?;
+            claimed = claim(&mut transaction, run, node, lease_interval, affordable).await?;
         }
+        // What it has no calls for is left to the others.
+        let holds = i64::try_from(held.len() + claimed.len()).unwrap_or(i64::MAX);
+        let granted = target.min(holds);
+        sqlx::query!(
+            "insert into lab_nodes (run_id, node, seen_until, granted)
+                values ($1, $2, clock_timestamp() + case when $3 then $4::interval else interval '0' end, $5)
+                on conflict on constraint lab_nodes_pkey
+                    do update set seen_until = excluded.seen_until, granted = excluded.granted",
+            run,
+            node,
+            exchange.most_claimed > 0,
+            lease_interval,
+            // Until it has heard the answer it keeps to what it had.
+            i32::try_from(granted.max(exchange.flights.into()).min(holds)).unwrap_or(i32::MAX),
+        )
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query!(
             "update lab_runs set done = $2, failed = failed + $3, spent_usd = $4, status = $5,
                     finished_at = case when $5 <> 'running' then coalesce(finished_at, now()) end
@@ -194,12 +318,47 @@ impl LabStore {
         if is_over_now || (status == RunStatus::Cancelled && !exchange.finished.is_empty()) {
             tracing::info!(%run, status = status.as_str(), done, calls = row.calls, "a run in the lab is over");
         }
-        if is_over_now && status == RunStatus::Finished {
-            feed(&mut transaction, run).await?;
+        if is_over_now {
+            // The figures of versions are not worth a run that never ends.
+            let mut figures = transaction.begin().await?;
+            match feed(&mut figures, run).await {
+                Ok(()) => figures.commit().await?,
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                Err(error) => {
+                    tracing::error!(%run, %error, "the calls of a run are missing from the figures of its versions");
+                    figures.rollback().await?;
+                }
+            }
         }
         transaction.commit().await?;
-        Ok(Some(Exchanged { status, claimed, nodes: super::count(nodes)? }))
+        let lost = held.iter().copied().filter(|number| !under_way.here.contains(number)).collect();
+        Ok(Some(Exchanged { status, claimed, lost, granted: super::count(granted)? }))
     }
+
+    /// Adds what an attempt without an answer cost to what the run spent, and tells whether the budget has room for another one.
+    pub(crate) async fn charge(&self, run: Uuid, cost_usd: f64) -> Result<bool, LabError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!("update lab_runs set spent_usd = spent_usd + $2 where id = $1", run, cost_usd)
+            .execute(&mut *transaction)
+            .await?;
+        // A statement of its own: it sees what was claimed while the lock of the run was waited for.
+        let may_go_on = sqlx::query_scalar!(
+            r#"select r.status = 'running' and (r.budget_usd is null or r.budget_usd >= r.spent_usd + (
+                    select coalesce(sum(c.estimate_usd), 0) from lab_calls c where c.run_id = r.id and c.status = 'claimed'
+                )) as "may_go_on!" from lab_runs r where r.id = $1"#,
+            run
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(may_go_on)
+    }
+}
+
+/// A time as PostgreSQL has it. It knows microseconds.
+fn interval(time: Duration) -> Result<PgInterval, LabError> {
+    let microseconds = i64::try_from(time.as_micros()).map_err(LabError::inconsistent)?;
+    Ok(PgInterval { months: 0, days: 0, microseconds })
 }
 
 /// What recording added to the run's counts.
@@ -210,18 +369,60 @@ struct Recorded {
     spent_usd: f64,
 }
 
-/// Writes down what became of calls. A call whose claim was lost, because its node was silent for too long, is left to who has
-/// it now; an answer that is there already stays.
-async fn record(
+impl Recorded {
+    fn add(&mut self, more: &Self) {
+        self.done += more.done;
+        self.failed += more.failed;
+        self.spent_usd += more.spent_usd;
+    }
+}
+
+/// Records each result by itself. One that the database refuses is recorded as a failure.
+async fn record_one_by_one(
     transaction: &mut Transaction<'static, Postgres>,
     run: Uuid,
     node: Uuid,
     finished: &[Finished],
 ) -> Result<Recorded, LabError> {
     let mut recorded = Recorded::default();
-    for Finished { number, attempts, record } in finished {
+    for result in finished {
+        let mut alone = transaction.begin().await?;
+        match record(&mut alone, run, node, std::slice::from_ref(result)).await {
+            Ok(one) => {
+                alone.commit().await?;
+                recorded.add(&one);
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+            Err(error) => {
+                alone.rollback().await?;
+                tracing::error!(%run, call = result.number, %error, "a result could not be recorded");
+                let cost_usd = match &result.record {
+                    Record::Answered { cost_usd, .. } | Record::Failed { cost_usd, .. } => *cost_usd,
+                };
+                let message = "The answer could not be recorded; the server's log says why.".into();
+                let failed = Finished {
+                    record: Record::Failed { kind: "internal".into(), message, cost_usd },
+                    ..result.clone()
+                };
+                recorded.add(&record(transaction, run, node, &[failed]).await?);
+            }
+        }
+    }
+    Ok(recorded)
+}
+
+/// Writes down what became of calls. An answer is an answer, whoever has the call by now: its node was silent for too long, and it
+/// was paid for. A failure leaves the call to who has it now. What is there already stays; what came too late costs all the same.
+async fn record(
+    connection: &mut PgConnection,
+    run: Uuid,
+    node: Uuid,
+    finished: &[Finished],
+) -> Result<Recorded, LabError> {
+    let mut recorded = Recorded::default();
+    for Finished { number, attempts, owed_usd, record } in finished {
         let attempts = i32::try_from(*attempts).unwrap_or(i32::MAX);
-        let cost = match record {
+        let estimate_usd = match record {
             Record::Answered {
                 answer,
                 stop,
@@ -235,8 +436,8 @@ async fn record(
                 let row = sqlx::query!(
                     "update lab_calls set status = 'answered', claimed_by = null, claimed_until = null, attempts = $4,
                             answer = $5, stop = $6, latency_ms = $7, first_token_ms = $8, input_tokens = $9,
-                            output_tokens = $10, cost_usd = $11, result = $12, finished_at = now()
-                        where run_id = $1 and number = $2 and status = 'claimed' and claimed_by = $3
+                            output_tokens = $10, cost_usd = $11, result = $12, finished_at = now(), recorded_by = $3
+                        where run_id = $1 and number = $2 and status in ('waiting', 'claimed')
                         returning kind, case_number, repeat, side, estimate_usd",
                     run,
                     number,
@@ -251,10 +452,11 @@ async fn record(
                     *cost_usd,
                     result,
                 )
-                .fetch_optional(&mut **transaction)
+                .fetch_optional(&mut *connection)
                 .await?;
-                let Some(row) = row else { continue };
-                if row.kind == "answer" {
+                if let Some(row) = &row
+                    && row.kind == "answer"
+                {
                     sqlx::query!(
                         "update lab_calls set waits_for = waits_for - 1
                             where run_id = $1 and case_number = $2 and repeat = $3
@@ -264,18 +466,18 @@ async fn record(
                         row.repeat,
                         row.side,
                     )
-                    .execute(&mut **transaction)
+                    .execute(&mut *connection)
                     .await?;
                 }
-                // A provider that does not say how many tokens it was still has its price.
-                Some(cost_usd.unwrap_or(row.estimate_usd))
+                row.map(|row| row.estimate_usd)
             }
             Record::Failed { kind, message, cost_usd } => {
                 let row = sqlx::query!(
                     "update lab_calls set status = 'failed', claimed_by = null, claimed_until = null, attempts = $4,
-                            error_kind = $5, error = $6, cost_usd = $7, finished_at = now()
-                        where run_id = $1 and number = $2 and status = 'claimed' and claimed_by = $3
-                        returning kind, case_number, repeat, side",
+                            error_kind = $5, error = $6, cost_usd = $7, finished_at = now(), recorded_by = $3
+                        where run_id = $1 and number = $2
+                            and (status = 'waiting' or (status = 'claimed' and claimed_by = $3))
+                        returning kind, case_number, repeat, side, estimate_usd",
                     run,
                     number,
                     node,
@@ -284,57 +486,47 @@ async fn record(
                     message,
                     *cost_usd,
                 )
-                .fetch_optional(&mut **transaction)
+                .fetch_optional(&mut *connection)
                 .await?;
-                let Some(row) = row else { continue };
-                recorded.failed += 1;
-                if row.kind == "answer" {
-                    // Without an answer there is nothing to judge.
-                    let skipped = sqlx::query!(
-                        "update lab_calls set status = 'skipped', finished_at = now()
-                            where run_id = $1 and case_number = $2 and repeat = $3 and status = 'waiting'
-                                and ((kind = 'rubric' and side = $4) or (kind = 'pair' and $4 in ('a', 'b')))",
-                        run,
-                        row.case_number,
-                        row.repeat,
-                        row.side,
-                    )
-                    .execute(&mut **transaction)
-                    .await?;
-                    recorded.done += i32::try_from(skipped.rows_affected()).unwrap_or(0);
+                if let Some(row) = &row {
+                    recorded.failed += 1;
+                    if row.kind == "answer" {
+                        // Without an answer there is nothing to judge.
+                        let skipped = sqlx::query!(
+                            "update lab_calls set status = 'skipped', finished_at = now()
+                                where run_id = $1 and case_number = $2 and repeat = $3 and status = 'waiting'
+                                    and ((kind = 'rubric' and side = $4) or (kind = 'pair' and $4 in ('a', 'b')))",
+                            run,
+                            row.case_number,
+                            row.repeat,
+                            row.side,
+                        )
+                        .execute(&mut *connection)
+                        .await?;
+                        recorded.done += i32::try_from(skipped.rows_affected()).unwrap_or(0);
+                    }
                 }
-                *cost_usd
+                row.map(|row| row.estimate_usd)
             }
         };
-        recorded.done += 1;
-        recorded.spent_usd += cost.unwrap_or(0.0);
+        if let Some(estimate_usd) = estimate_usd {
+            recorded.done += 1;
+            recorded.spent_usd += record.cost(estimate_usd) + owed_usd;
+            continue;
+        }
+        let there = sqlx::query!(
+            "select recorded_by, estimate_usd from lab_calls where run_id = $1 and number = $2",
+            run,
+            number
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        // This node recorded it before and did not hear so.
+        if let Some(there) = there.filter(|there| there.recorded_by != Some(node)) {
+            recorded.spent_usd += record.cost(there.estimate_usd) + owed_usd;
+        }
     }
     Ok(recorded)
-}
-
-/// Records answers that were produced elsewhere, outside an exchange, and counts them.
-pub(super) async fn settle(
-    transaction: &mut Transaction<'static, Postgres>,
-    run: Uuid,
-    node: Uuid,
-    finished: &[Finished],
-) -> Result<(), LabError> {
-    sqlx::query!("select 1 as one from lab_runs where id = $1 for no key update", run)
-        .fetch_one(&mut **transaction)
-        .await?;
-    let recorded = record(transaction, run, node, finished).await?;
-    sqlx::query!(
-        "update lab_runs set done = done + $2, failed = failed + $3,
-                status = case when done + $2 >= calls then 'finished' else status end,
-                finished_at = case when done + $2 >= calls then now() end
-            where id = $1",
-        run,
-        recorded.done,
-        recorded.failed,
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
 }
 
 /// The next calls that could be made, in order. One at least is looked at, to know whether any is left.
@@ -362,7 +554,7 @@ async fn claim(
     transaction: &mut Transaction<'static, Postgres>,
     run: Uuid,
     node: Uuid,
-    until: DateTime<Utc>,
+    lease: PgInterval,
     candidates: Vec<Candidate>,
 ) -> Result<Vec<Claimed>, LabError> {
     if candidates.is_empty() {
@@ -370,12 +562,12 @@ async fn claim(
     }
     let numbers: Vec<i32> = candidates.iter().map(|candidate| candidate.number).collect();
     sqlx::query!(
-        "update lab_calls set status = 'claimed', claimed_by = $3, claimed_until = $4
+        "update lab_calls set status = 'claimed', claimed_by = $3, claimed_until = clock_timestamp() + $4::interval
             where run_id = $1 and number = any($2)",
         run,
         &numbers,
         node,
-        until
+        lease
     )
     .execute(&mut **transaction)
     .await?;
@@ -417,6 +609,7 @@ async fn claim(
             kind,
             case_number: super::count(candidate.case_number)?,
             repeat: super::count(candidate.repeat)?,
+            estimate_usd: candidate.estimate_usd,
             answers,
         });
     }
@@ -424,7 +617,7 @@ async fn claim(
 }
 
 /// Adds the answers of a run that is over to the figures of its versions, once: in the transaction that ends it.
-async fn feed(transaction: &mut Transaction<'static, Postgres>, run: Uuid) -> Result<(), LabError> {
+async fn feed(connection: &mut PgConnection, run: Uuid) -> Result<(), LabError> {
     let rows = sqlx::query!(
         r#"select r.agent_type, r.version_a, r.version_b, r.plan ->> 'model' as "model!", c.side as "side!", c.status,
                 c.latency_ms, c.error_kind, c.first_token_ms, c.input_tokens, c.output_tokens, c.cost_usd, c.finished_at as "finished_at!",
@@ -440,9 +633,9 @@ async fn feed(transaction: &mut Transaction<'static, Postgres>, run: Uuid) -> Re
             where c.run_id = $1 and c.kind = 'answer' and c.status in ('answered', 'failed') and not r.is_imported"#,
         run
     )
-    .fetch_all(&mut **transaction)
+    .fetch_all(&mut *connection)
     .await?;
-    let tokens = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok()).unwrap_or(0);
+    let tokens = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
     let mut calls = Vec::with_capacity(rows.len());
     for row in rows {
         let version = match row.side.as_str() {
@@ -461,10 +654,10 @@ async fn feed(transaction: &mut Transaction<'static, Postgres>, run: Uuid) -> Re
             error_kind: row.error_kind,
             input_tokens: tokens(row.input_tokens),
             output_tokens: tokens(row.output_tokens),
-            cost_usd: row.cost_usd.unwrap_or(0.0),
+            cost_usd: row.cost_usd,
             score: row.score,
         });
     }
-    PerformanceService::record_in(transaction, &calls).await?;
+    PerformanceService::record_in(connection, &calls).await?;
     Ok(())
 }

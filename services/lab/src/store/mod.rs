@@ -11,8 +11,9 @@ mod results;
 mod runs;
 mod sets;
 
-pub(crate) use calls::{Claimed, Exchange, Exchanged, Finished, Record};
-pub(crate) use results::{ImportedAnswer, PairRow, StoredPick};
+pub(crate) use calls::{Claimed, Contact, Exchange, Exchanged, Finished, Record};
+pub(crate) use decisions::Decision;
+pub(crate) use results::{CaseFlags, ImportedAnswer, PairRow, Read, StoredPick};
 pub(crate) use runs::NewRun;
 
 /// The lab's tables.

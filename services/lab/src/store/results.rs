@@ -1,10 +1,17 @@
 //! What a run found out.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use sqlx::{Postgres, Transaction, types::Json};
 use uuid::Uuid;
 
 use super::{LabStore, count};
-use crate::{LabError, Side, checks::CheckResult, checks::Pick, model::AnswerRecord};
+use crate::{
+    LabError, Side,
+    cases::TestCase,
+    checks::{CheckResult, Pick},
+    model::AnswerRecord,
+};
 
 /// One of the two opinions of the pairwise judge on a pair.
 #[derive(Debug, Clone)]
@@ -23,135 +30,429 @@ pub(crate) struct StoredPick {
     pub reason: String,
 }
 
-/// An answer that was produced elsewhere.
+/// An answer that was produced elsewhere, its checks made.
 pub(crate) struct ImportedAnswer {
     pub case_number: u32,
     pub repeat: u32,
     pub side: Side,
-    pub record: super::Record,
+    pub answer: String,
+    pub latency_ms: Option<f64>,
+    pub first_token_ms: Option<f64>,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub cost_usd: Option<f64>,
+    pub checks: Vec<Option<CheckResult>>,
+}
+
+/// Which cases of a run are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Read<'a> {
+    /// All of them, without the texts of the answers: those may be gigabytes.
+    AllWithoutTexts,
+    /// All of them, with the texts.
+    AllWithTexts,
+    /// Those of these numbers, with the texts.
+    These(&'a [u32]),
+}
+
+/// What a filter goes by, of one case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CaseFlags {
+    /// A fails in a repeat at least.
+    pub a_fails: bool,
+    /// B fails in a repeat at least.
+    pub b_fails: bool,
+    /// A and B come out differently in a repeat at least.
+    pub differs: bool,
+    /// The judge's preference flipped with the order in a repeat at least.
+    pub flipped: bool,
+}
+
+struct AnswerRow {
+    case_number: i32,
+    repeat: i32,
+    side: String,
+    status: String,
+    attempts: i32,
+    stop: Option<String>,
+    error_kind: Option<String>,
+    error: Option<String>,
+    latency_ms: Option<f64>,
+    first_token_ms: Option<f64>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cost_usd: Option<f64>,
+    answer: Option<String>,
+    result: Option<Json<Vec<Option<CheckResult>>>>,
+}
+
+struct OpinionRow {
+    case_number: i32,
+    repeat: i32,
+    side: String,
+    check_number: i32,
+    result: Json<CheckResult>,
+}
+
+struct PickRow {
+    case_number: i32,
+    repeat: i32,
+    a_first: bool,
+    result: Json<StoredPick>,
+}
+
+impl TryFrom<PickRow> for PairRow {
+    type Error = LabError;
+
+    fn try_from(row: PickRow) -> Result<Self, LabError> {
+        let Json(StoredPick { pick, reason }) = row.result;
+        Ok(Self {
+            case_number: count(row.case_number)?,
+            repeat: count(row.repeat)?,
+            a_first: row.a_first,
+            pick,
+            reason,
+        })
+    }
 }
 
 impl LabStore {
-    /// The answers of a run, by case, repeat and side; with their texts those of `with_texts`, a range of cases from 1.
-    pub(crate) async fn answers(
-        &self,
-        run: Uuid,
-        with_texts: Option<std::ops::RangeInclusive<u32>>,
-    ) -> Result<Vec<AnswerRecord>, LabError> {
-        let bound = |bound: u32| i32::try_from(bound).unwrap_or(i32::MAX);
-        let (first, last) = with_texts.map_or((1, 0), |range| (bound(*range.start()), bound(*range.end())));
-        let rows = sqlx::query!(
-            r#"select case_number, repeat, side as "side!", status, attempts, stop, error_kind, error, latency_ms,
-                    first_token_ms, input_tokens, output_tokens, cost_usd,
-                    case when case_number between $2 and $3 then answer end as answer,
-                    result as "result: Json<Vec<Option<CheckResult>>>"
-                from lab_calls where run_id = $1 and kind = 'answer' order by case_number, repeat, side"#,
+    /// The answers of a run, by case, repeat and side.
+    pub(crate) async fn answers(&self, run: Uuid, read: Read<'_>) -> Result<Vec<AnswerRecord>, LabError> {
+        // What reads all and what reads some are statements of their own: each has a plan that fits it.
+        let (rows, opinions) = match read {
+            Read::These(cases) => {
+                let cases = numbers(cases);
+                let rows = sqlx::query_as!(
+                    AnswerRow,
+                    r#"select case_number, repeat, side as "side!", status, attempts, stop, error_kind, error, latency_ms,
+                            first_token_ms, input_tokens, output_tokens, cost_usd, answer, result as "result: _"
+                        from lab_calls where run_id = $1 and kind = 'answer' and case_number = any($2)
+                        order by case_number, repeat, side"#,
+                    run,
+                    &cases,
+                )
+                .fetch_all(&self.pool)
+                .await?;
+                let opinions = sqlx::query_as!(
+                    OpinionRow,
+                    r#"select case_number, repeat, side as "side!", check_number as "check_number!", result as "result!: _"
+                        from lab_calls
+                        where run_id = $1 and kind = 'rubric' and status = 'answered' and case_number = any($2)"#,
+                    run,
+                    &cases,
+                )
+                .fetch_all(&self.pool)
+                .await?;
+                (rows, opinions)
+            }
+            Read::AllWithTexts | Read::AllWithoutTexts => {
+                let rows = sqlx::query_as!(
+                    AnswerRow,
+                    r#"select case_number, repeat, side as "side!", status, attempts, stop, error_kind, error, latency_ms,
+                            first_token_ms, input_tokens, output_tokens, cost_usd, case when $2 then answer end as answer,
+                            result as "result: _"
+                        from lab_calls where run_id = $1 and kind = 'answer' order by case_number, repeat, side"#,
+                    run,
+                    matches!(read, Read::AllWithTexts),
+                )
+                .fetch_all(&self.pool)
+                .await?;
+                let opinions = sqlx::query_as!(
+                    OpinionRow,
+                    r#"select case_number, repeat, side as "side!", check_number as "check_number!", result as "result!: _"
+                        from lab_calls where run_id = $1 and kind = 'rubric' and status = 'answered'"#,
+                    run,
+                )
+                .fetch_all(&self.pool)
+                .await?;
+                (rows, opinions)
+            }
+        };
+        with_opinions(rows, opinions)
+    }
+
+    /// What the pairwise judge said, by case and repeat: of all cases, or of those of these numbers.
+    pub(crate) async fn pairs(&self, run: Uuid, of: Option<&[u32]>) -> Result<Vec<PairRow>, LabError> {
+        let rows = match of {
+            Some(cases) => {
+                sqlx::query_as!(
+                    PickRow,
+                    r#"select case_number, repeat, a_first as "a_first!", result as "result!: _"
+                        from lab_calls where run_id = $1 and kind = 'pair' and status = 'answered' and case_number = any($2)
+                        order by case_number, repeat, a_first desc"#,
+                    run,
+                    &numbers(cases),
+                )
+                .fetch_all(&self.pool)
+                .await?
+            }
+            None => {
+                sqlx::query_as!(
+                    PickRow,
+                    r#"select case_number, repeat, a_first as "a_first!", result as "result!: _"
+                        from lab_calls where run_id = $1 and kind = 'pair' and status = 'answered'
+                        order by case_number, repeat, a_first desc"#,
+                    run,
+                )
+                .fetch_all(&self.pool)
+                .await?
+            }
+        };
+        rows.into_iter().map(PairRow::try_from).collect()
+    }
+
+    /// How many cases a run has.
+    pub(crate) async fn run_case_count(&self, run: Uuid) -> Result<u32, LabError> {
+        let cases = sqlx::query_scalar!(r#"select count(*) as "cases!" from lab_run_cases where run_id = $1"#, run)
+            .fetch_one(&self.pool)
+            .await?;
+        count(cases)
+    }
+
+    /// Some cases of a run, by number.
+    pub(crate) async fn run_cases_of(&self, run: Uuid, cases: &[u32]) -> Result<BTreeMap<u32, TestCase>, LabError> {
+        sqlx::query!(
+            r#"select number, test_case as "test_case: Json<TestCase>"
+                from lab_run_cases where run_id = $1 and number = any($2)"#,
             run,
-            first,
-            last
+            &numbers(cases),
         )
         .fetch_all(&self.pool)
-        .await?;
-        let opinions = sqlx::query!(
-            r#"select case_number, repeat, side as "side!", check_number as "check_number!",
-                    result as "result!: Json<CheckResult>"
-                from lab_calls where run_id = $1 and kind = 'rubric' and status = 'answered'"#,
-            run
+        .await?
+        .into_iter()
+        .map(|row| Ok((count(row.number)?, row.test_case.0)))
+        .collect()
+    }
+
+    /// What a filter goes by, case by case, the first one first. No text is read for it: the checks of an answer are looked at
+    /// where they are, and only what a judge decided is put together with them.
+    pub(crate) async fn case_flags(&self, run: Uuid) -> Result<Vec<CaseFlags>, LabError> {
+        Ok(sqlx::query_as!(
+            CaseFlags,
+            r#"with judged as materialized (
+                    select case_number, repeat, side, count(*) as checks,
+                        bool_and((result ->> 'passed')::bool) as passed,
+                        array_agg(result -> 'score' order by check_number) as scores
+                    from lab_calls where run_id = $1 and kind = 'rubric' and status = 'answered'
+                    group by case_number, repeat, side
+                ), answers as materialized (
+                    select c.case_number, c.repeat, c.side, c.status,
+                        case c.status
+                            when 'failed' then false
+                            when 'answered' then case
+                                when c.result @> '[{"passed": false}]' then
+                                    case when u.undecided = coalesce(j.checks, 0) then false end
+                                when u.undecided = 0 then true
+                                when u.undecided = j.checks then j.passed
+                            end
+                        end as passed,
+                        case when c.status = 'answered' and u.undecided = coalesce(j.checks, 0) then
+                            jsonb_build_array(jsonb_path_query_array(c.result, '$[*].score'), to_jsonb(j.scores))
+                        end as scores
+                    from lab_calls c
+                        cross join lateral (
+                            select case when c.result @> '[null]'
+                                then jsonb_array_length(jsonb_path_query_array(c.result, '$[*] ? (@ == null)')) else 0
+                            end as undecided
+                        ) u
+                        left join judged j on j.case_number = c.case_number and j.repeat = c.repeat and j.side = c.side
+                    where c.run_id = $1 and c.kind = 'answer' and c.side in ('a', 'b')
+                ), sides as (
+                    select a.case_number, not a.passed as a_fails, not b.passed as b_fails,
+                        (a.status, a.passed, a.scores) is distinct from (b.status, b.passed, b.scores) as differs
+                    from answers a join answers b using (case_number, repeat)
+                    where a.side = 'a' and b.side = 'b'
+                ), flips as (
+                    select case_number,
+                        bool_or(first.result ->> 'pick' = second.result ->> 'pick' and first.result ->> 'pick' <> 'tie') as flipped
+                    from lab_calls first join lab_calls second using (run_id, kind, case_number, repeat, status)
+                    where run_id = $1 and kind = 'pair' and status = 'answered' and first.a_first and not second.a_first
+                    group by case_number
+                )
+                select coalesce(bool_or(s.a_fails), false) as "a_fails!", coalesce(bool_or(s.b_fails), false) as "b_fails!",
+                    coalesce(bool_or(s.differs), false) as "differs!", coalesce(bool_or(f.flipped), false) as "flipped!"
+                from lab_run_cases c left join sides s on s.case_number = c.number left join flips f on f.case_number = c.number
+                where c.run_id = $1 group by c.number order by c.number"#,
+            run,
         )
         .fetch_all(&self.pool)
-        .await?;
-        let mut by_answer: std::collections::HashMap<(i32, i32, String), Vec<(usize, CheckResult)>> =
-            std::collections::HashMap::new();
-        for row in opinions {
-            let place = usize::try_from(row.check_number - 1).map_err(LabError::inconsistent)?;
-            by_answer.entry((row.case_number, row.repeat, row.side)).or_default().push((place, row.result.0));
-        }
-        let tokens = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
-        rows.into_iter()
-            .map(|row| {
-                let mut checks = row.result.map(|Json(checks)| checks).unwrap_or_default();
-                for (place, opinion) in
-                    by_answer.remove(&(row.case_number, row.repeat, row.side.clone())).unwrap_or_default()
-                {
-                    if let Some(check) = checks.get_mut(place) {
-                        *check = Some(opinion);
-                    }
-                }
-                let (passed, score) = judged(&row.status, &checks);
-                Ok(AnswerRecord {
-                    case_number: count(row.case_number)?,
-                    repeat: count(row.repeat)?,
-                    side: Side::from_name(&row.side)
-                        .ok_or_else(|| LabError::inconsistent(format!("side {}", row.side)))?,
-                    status: row.status,
-                    answer: row.answer,
-                    stop: row.stop,
-                    error_kind: row.error_kind,
-                    error: row.error,
-                    attempts: count(row.attempts)?,
-                    latency_ms: row.latency_ms,
-                    first_token_ms: row.first_token_ms,
-                    input_tokens: tokens(row.input_tokens),
-                    output_tokens: tokens(row.output_tokens),
-                    cost_usd: row.cost_usd,
-                    checks,
-                    passed,
-                    score,
-                })
-            })
+        .await?)
+    }
+
+    /// The pairs of a run that people can choose between: A and B both answered, and not with the same text.
+    pub(crate) async fn reviewable(&self, run: Uuid) -> Result<Vec<(u32, u32)>, LabError> {
+        sqlx::query!(
+            "select a.case_number, a.repeat
+                from lab_calls a join lab_calls b using (run_id, kind, case_number, repeat, status)
+                where run_id = $1 and kind = 'answer' and status = 'answered' and a.side = 'a' and b.side = 'b'
+                    and a.answer <> b.answer
+                order by a.case_number, a.repeat",
+            run,
+        )
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(|row| Ok((count(row.case_number)?, count(row.repeat)?)))
+        .collect()
+    }
+
+    /// The pairs that a reviewer has voted on.
+    pub(crate) async fn voted_on(&self, run: Uuid, reviewer: &str) -> Result<HashSet<(u32, u32)>, LabError> {
+        sqlx::query!("select case_number, repeat from lab_votes where run_id = $1 and reviewer = $2", run, reviewer)
+            .fetch_all(&self.pool)
+            .await?
+            .into_iter()
+            .map(|row| Ok((count(row.case_number)?, count(row.repeat)?)))
             .collect()
     }
 
-    /// What the pairwise judge said, by case and repeat.
-    pub(crate) async fn pairs(&self, run: Uuid) -> Result<Vec<PairRow>, LabError> {
-        let rows = sqlx::query!(
-            r#"select case_number, repeat, a_first as "a_first!", result as "result!: Json<StoredPick>"
-                from lab_calls where run_id = $1 and kind = 'pair' and status = 'answered'
-                order by case_number, repeat, a_first desc"#,
-            run
+    /// What the votes of a run come to in one short text. It is another one after every vote, and never an earlier one again:
+    /// a vote that is taken back was cast later.
+    pub(crate) async fn votes_digest(&self, run: Uuid) -> Result<String, LabError> {
+        Ok(sqlx::query_scalar!(
+            r#"select count(*) || ' ' || coalesce(sum(hashtextextended(concat_ws(' ', case_number, repeat, vote, voted_at, reviewer), 0)), 0)
+                    as "digest!"
+                from lab_votes where run_id = $1"#,
+            run,
         )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let Json(StoredPick { pick, reason }) = row.result;
-                Ok(PairRow {
-                    case_number: count(row.case_number)?,
-                    repeat: count(row.repeat)?,
-                    a_first: row.a_first,
-                    pick,
-                    reason,
-                })
-            })
-            .collect()
+        .fetch_one(&self.pool)
+        .await?)
     }
 }
 
+fn numbers(cases: &[u32]) -> Vec<i32> {
+    cases.iter().map(|number| i32::try_from(*number).unwrap_or(i32::MAX)).collect()
+}
+
+/// Answers, with what judges decided in the places of the checks that wait for them.
+fn with_opinions(rows: Vec<AnswerRow>, opinions: Vec<OpinionRow>) -> Result<Vec<AnswerRecord>, LabError> {
+    let mut by_answer: HashMap<(i32, i32, String), Vec<(usize, CheckResult)>> = HashMap::new();
+    for row in opinions {
+        let place = usize::try_from(row.check_number - 1).map_err(LabError::inconsistent)?;
+        by_answer.entry((row.case_number, row.repeat, row.side)).or_default().push((place, row.result.0));
+    }
+    let tokens = |tokens: Option<i64>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
+    rows.into_iter()
+        .map(|row| {
+            let side =
+                Side::from_name(&row.side).ok_or_else(|| LabError::inconsistent(format!("side {}", row.side)))?;
+            let mut checks = row.result.map(|Json(checks)| checks).unwrap_or_default();
+            for (place, opinion) in by_answer.remove(&(row.case_number, row.repeat, row.side)).unwrap_or_default() {
+                if let Some(check) = checks.get_mut(place) {
+                    *check = Some(opinion);
+                }
+            }
+            let (passed, score) = judged(&row.status, &checks);
+            Ok(AnswerRecord {
+                case_number: count(row.case_number)?,
+                repeat: count(row.repeat)?,
+                side,
+                status: row.status,
+                answer: row.answer,
+                stop: row.stop,
+                error_kind: row.error_kind,
+                error: row.error,
+                attempts: count(row.attempts)?,
+                latency_ms: row.latency_ms,
+                first_token_ms: row.first_token_ms,
+                input_tokens: tokens(row.input_tokens),
+                output_tokens: tokens(row.output_tokens),
+                cost_usd: row.cost_usd,
+                checks,
+                passed,
+                score,
+            })
+        })
+        .collect()
+}
+
 /// Writes down answers that were produced elsewhere, in the transaction that writes the run: no node ever sees them unanswered.
-/// Judges may then be asked about them.
+/// One statement takes them all. They are the answers to every case, so no judge waits for one any more.
 pub(super) async fn import(
     transaction: &mut Transaction<'static, Postgres>,
     run: Uuid,
     answers: Vec<ImportedAnswer>,
 ) -> Result<(), LabError> {
-    let node = Uuid::now_v7();
-    let mut finished = Vec::with_capacity(answers.len());
-    for ImportedAnswer { case_number, repeat, side, record } in answers {
-        let number = sqlx::query_scalar!(
-            "update lab_calls set status = 'claimed', claimed_by = $5, claimed_until = now() + interval '1 minute'
-                where run_id = $1 and kind = 'answer' and case_number = $2 and repeat = $3 and side = $4
-                returning number",
-            run,
-            i32::try_from(case_number).unwrap_or(i32::MAX),
-            i32::try_from(repeat).unwrap_or(i32::MAX),
-            side.as_str(),
-            node,
-        )
-        .fetch_one(&mut **transaction)
-        .await?;
-        finished.push(super::Finished { number, attempts: 0, record });
+    let mut columns = ImportedColumns::default();
+    let given = answers.len() as u64;
+    for answer in answers {
+        columns.push(answer)?;
     }
-    super::calls::settle(transaction, run, node, &finished).await
+    let written = sqlx::query!(
+        "update lab_calls set status = 'answered', stop = 'finished', finished_at = now(), answer = given.answer,
+                latency_ms = given.latency_ms, first_token_ms = given.first_token_ms, input_tokens = given.input_tokens,
+                output_tokens = given.output_tokens, cost_usd = given.cost_usd, result = given.result
+            from unnest($2::int[], $3::int[], $4::text[], $5::text[], $6::float8[], $7::float8[], $8::int8[], $9::int8[],
+                    $10::float8[], $11::jsonb[])
+                as given (case_number, repeat, side, answer, latency_ms, first_token_ms, input_tokens, output_tokens,
+                    cost_usd, result)
+            where lab_calls.run_id = $1 and lab_calls.kind = 'answer' and lab_calls.case_number = given.case_number
+                and lab_calls.repeat = given.repeat and lab_calls.side = given.side",
+        run,
+        &columns.case_numbers,
+        &columns.repeats,
+        &columns.sides as &[&str],
+        &columns.answers,
+        &columns.latencies as &[Option<f64>],
+        &columns.first_tokens as &[Option<f64>],
+        &columns.input_tokens as &[Option<i64>],
+        &columns.output_tokens as &[Option<i64>],
+        &columns.costs as &[Option<f64>],
+        &columns.results,
+    )
+    .execute(&mut **transaction)
+    .await?
+    .rows_affected();
+    if written != given {
+        return Err(LabError::inconsistent(format!("{written} calls for {given} answers")));
+    }
+    sqlx::query!("update lab_calls set waits_for = 0 where run_id = $1 and kind <> 'answer'", run)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query!(
+        "update lab_runs set done = $2, status = case when calls = $2 then 'finished' else status end,
+                finished_at = case when calls = $2 then now() end
+            where id = $1",
+        run,
+        i32::try_from(written).map_err(LabError::inconsistent)?,
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Answers that were produced elsewhere, column by column.
+#[derive(Default)]
+struct ImportedColumns {
+    case_numbers: Vec<i32>,
+    repeats: Vec<i32>,
+    sides: Vec<&'static str>,
+    answers: Vec<String>,
+    latencies: Vec<Option<f64>>,
+    first_tokens: Vec<Option<f64>>,
+    input_tokens: Vec<Option<i64>>,
+    output_tokens: Vec<Option<i64>>,
+    costs: Vec<Option<f64>>,
+    results: Vec<serde_json::Value>,
+}
+
+impl ImportedColumns {
+    fn push(&mut self, answer: ImportedAnswer) -> Result<(), LabError> {
+        let whole = |number: u32| i32::try_from(number).map_err(LabError::inconsistent);
+        let tokens = |tokens: Option<u64>| tokens.and_then(|tokens| i64::try_from(tokens).ok());
+        self.case_numbers.push(whole(answer.case_number)?);
+        self.repeats.push(whole(answer.repeat)?);
+        self.sides.push(answer.side.as_str());
+        self.answers.push(answer.answer);
+        self.latencies.push(answer.latency_ms);
+        self.first_tokens.push(answer.first_token_ms);
+        self.input_tokens.push(tokens(answer.input_tokens));
+        self.output_tokens.push(tokens(answer.output_tokens));
+        self.costs.push(answer.cost_usd);
+        self.results.push(serde_json::to_value(answer.checks)?);
+        Ok(())
+    }
 }
 
 /// Whether an answer passes, and its score: known once every check is decided. A call without an answer fails: that is a result

@@ -7,7 +7,7 @@ use versioning::AgentType;
 
 use super::{ImportedAnswer, LabStore, count};
 use crate::{
-    LabError, Run, RunPlan, RunRequest, RunStatus,
+    LabError, Run, RunCursor, RunPlan, RunRequest, RunStatus,
     cases::TestCase,
     schedule::{CallKind, PlannedCall},
 };
@@ -153,15 +153,25 @@ impl LabStore {
         .transpose()
     }
 
-    /// The latest runs of an agent, or of all.
-    pub(crate) async fn runs(&self, agent_type: Option<&AgentType>, limit: u32) -> Result<Vec<Run>, LabError> {
+    /// The latest runs of an agent, or of all, from before a place in their order.
+    pub(crate) async fn runs(
+        &self,
+        agent_type: Option<&AgentType>,
+        before: Option<RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<Run>, LabError> {
         sqlx::query_as!(
             RunRow,
             r#"select id, agent_type, version_a, version_b, set_id, set_name, plan as "plan: Json<RunPlan>", is_imported,
                     status, concurrency, budget_usd, calls, done, failed, spent_usd, created_at, created_by, finished_at
-                from lab_runs where $1::text is null or agent_type = $1 order by created_at desc limit $2"#,
+                from lab_runs
+                where ($1::text is null or agent_type = $1)
+                    and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
+                order by created_at desc, id desc limit $2"#,
             agent_type.map(AgentType::as_str),
-            i64::from(limit)
+            i64::from(limit),
+            before.map(|before| before.created_at),
+            before.map(|before| before.id),
         )
         .fetch_all(&self.pool)
         .await?

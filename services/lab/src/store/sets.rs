@@ -1,8 +1,8 @@
 //! Sets of test cases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sqlx::{PgConnection, types::Json};
+use sqlx::{PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 use versioning::AgentType;
 
@@ -12,6 +12,7 @@ use crate::{
     cases::TestCase,
     checks::Check,
     model::{SetSummary, StoredCase, TestSet},
+    sets::{CaseLine, PlacedCase},
 };
 
 struct SetRow {
@@ -53,25 +54,74 @@ impl LabStore {
         .collect()
     }
 
+    /// A set at a glance; none when there is no such set.
+    pub(crate) async fn set_summary(&self, id: Uuid) -> Result<Option<SetSummary>, LabError> {
+        summary(&self.pool, id).await
+    }
+
     /// A set with its cases; none when there is no such set.
     pub(crate) async fn set(&self, id: Uuid) -> Result<Option<TestSet>, LabError> {
+        self.set_page(id, 0, u32::MAX).await
+    }
+
+    /// A set with some of its cases: so many, from a place on, counted from 0. None when there is no such set.
+    pub(crate) async fn set_page(&self, id: Uuid, from: u32, limit: u32) -> Result<Option<TestSet>, LabError> {
         // One snapshot: the count and the cases belong together.
         let mut transaction = self.pool.begin_with("begin isolation level repeatable read read only").await?;
-        let Some(row) = sqlx::query_as!(
-            SetRow,
-            r#"select id, agent_type, name, updated_at,
-                    (select count(*) from lab_cases where set_id = lab_sets.id) as "cases!"
-                from lab_sets where id = $1"#,
+        let Some(summary) = summary(&mut *transaction, id).await? else { return Ok(None) };
+        let test_cases = cases_of(&mut transaction, id, from, limit).await?;
+        transaction.commit().await?;
+        Ok(Some(TestSet { summary, test_cases }))
+    }
+
+    /// Some cases of a set as a list shows them, from a place on, counted from 0.
+    pub(crate) async fn case_lines(&self, id: Uuid, from: u32, limit: u32) -> Result<Vec<CaseLine>, LabError> {
+        let rows = sqlx::query!(
+            r#"select id, position, name, left(input, 200) as "input!", tags, jsonb_array_length(checks) as "checks!"
+                from lab_cases where set_id = $1 and position >= $2 order by position limit $3"#,
+            id,
+            i32::try_from(from).unwrap_or(i32::MAX),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(CaseLine {
+                    id: row.id,
+                    place: count(row.position)?,
+                    name: row.name,
+                    input: row.input,
+                    tags: row.tags,
+                    checks: count(row.checks)?,
+                })
+            })
+            .collect()
+    }
+
+    /// A case of a set; none when there is no such case in it.
+    pub(crate) async fn case(&self, set: Uuid, id: Uuid) -> Result<Option<PlacedCase>, LabError> {
+        let row = sqlx::query!(
+            r#"select position, name, input, variables as "variables: Json<BTreeMap<String, String>>", expected, tags,
+                    checks as "checks: Json<Vec<Check>>"
+                from lab_cases where set_id = $1 and id = $2"#,
+            set,
             id
         )
-        .fetch_optional(&mut *transaction)
-        .await?
-        else {
-            return Ok(None);
-        };
-        let test_cases = cases_of(&mut transaction, id).await?;
-        transaction.commit().await?;
-        Ok(Some(TestSet { summary: row.try_into()?, test_cases }))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let case = TestCase {
+                name: row.name,
+                input: row.input,
+                variables: row.variables.0,
+                expected: row.expected,
+                tags: row.tags,
+                checks: row.checks.0,
+            };
+            Ok(PlacedCase { place: count(row.position)?, stored: StoredCase { id, case } })
+        })
+        .transpose()
     }
 
     /// Creates a set with its cases.
@@ -90,7 +140,9 @@ impl LabStore {
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| named(error, name))?;
-        append(&mut transaction, id, cases).await?;
+        let cases: Vec<StoredCase> =
+            cases.iter().map(|case| StoredCase { id: Uuid::new_v4(), case: case.clone() }).collect();
+        write(&mut transaction, id, (0..).zip(&cases)).await.map_err(|error| named(error, name))?;
         transaction.commit().await.map_err(|error| named(error, name))?;
         Ok(id)
     }
@@ -111,11 +163,11 @@ impl LabStore {
     }
 
     /// Changes the cases of a set under its lock: `change` gets them in order and gives them back as they are to be. Cases keep
-    /// their handles; new ones have none. False when there is no such set.
+    /// their handles; new ones bring one along. False when there is no such set.
     pub(crate) async fn change_cases(
         &self,
         id: Uuid,
-        change: impl FnOnce(Vec<StoredCase>) -> Result<Vec<(Option<Uuid>, TestCase)>, LabError> + Send,
+        change: impl FnOnce(Vec<StoredCase>) -> Result<Vec<StoredCase>, LabError> + Send,
     ) -> Result<bool, LabError> {
         let mut transaction = self.pool.begin().await?;
         let locked =
@@ -123,49 +175,72 @@ impl LabStore {
         if locked.rows_affected() == 0 {
             return Ok(false);
         }
-        let before = cases_of(&mut transaction, id).await?;
+        let before = cases_of(&mut transaction, id, 0, u32::MAX).await?;
         let after = change(before.clone())?;
-        let kept: Vec<Uuid> = after.iter().filter_map(|(id, _)| *id).collect();
-        sqlx::query!("delete from lab_cases where set_id = $1 and id <> all($2)", id, &kept)
-            .execute(&mut *transaction)
-            .await?;
-        for (position, (case_id, case)) in (0_i32..).zip(&after) {
-            let stayed = before.get(usize::try_from(position).unwrap_or(usize::MAX));
-            if stayed.is_some_and(|stored| Some(stored.id) == *case_id && stored.case == *case) {
-                continue;
+        let kept: HashSet<Uuid> = after.iter().map(|stored| stored.id).collect();
+        let gone: Vec<Uuid> = before.iter().map(|stored| stored.id).filter(|id| !kept.contains(id)).collect();
+        if !gone.is_empty() {
+            sqlx::query!("delete from lab_cases where set_id = $1 and id = any($2)", id, &gone)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let known: HashMap<Uuid, (usize, &TestCase)> =
+            before.iter().enumerate().map(|(place, stored)| (stored.id, (place, &stored.case))).collect();
+        let (mut moved, mut written) = (Vec::new(), Vec::new());
+        for (position, stored) in (0_i32..).zip(&after) {
+            match known.get(&stored.id) {
+                Some((place, case)) if **case == stored.case => {
+                    if usize::try_from(position) != Ok(*place) {
+                        moved.push((stored.id, position));
+                    }
+                }
+                _ => written.push((position, stored)),
             }
+        }
+        if !moved.is_empty() {
+            let (ids, positions): (Vec<Uuid>, Vec<i32>) = moved.into_iter().unzip();
             sqlx::query!(
-                "insert into lab_cases (id, set_id, position, name, input, variables, expected, tags, checks)
-                    values (coalesce($1, gen_random_uuid()), $2, $3, $4, $5, $6, $7, $8, $9)
-                    on conflict on constraint lab_cases_pkey do update set
-                        position = excluded.position, name = excluded.name, input = excluded.input,
-                        variables = excluded.variables, expected = excluded.expected, tags = excluded.tags,
-                        checks = excluded.checks",
-                *case_id,
+                "update lab_cases set position = moved.position
+                    from unnest($2::uuid[], $3::int[]) as moved (id, position)
+                    where lab_cases.set_id = $1 and lab_cases.id = moved.id",
                 id,
-                position,
-                case.name,
-                case.input,
-                Json(&case.variables) as _,
-                case.expected,
-                &case.tags,
-                Json(&case.checks) as _,
+                &ids,
+                &positions,
             )
             .execute(&mut *transaction)
             .await?;
+        }
+        if !written.is_empty() {
+            write(&mut transaction, id, written.into_iter()).await?;
         }
         transaction.commit().await?;
         Ok(true)
     }
 }
 
-/// The cases of a set, in order.
-async fn cases_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<StoredCase>, LabError> {
+async fn summary(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<SetSummary>, LabError> {
+    sqlx::query_as!(
+        SetRow,
+        r#"select id, agent_type, name, updated_at,
+                (select count(*) from lab_cases where set_id = lab_sets.id) as "cases!"
+            from lab_sets where id = $1"#,
+        id
+    )
+    .fetch_optional(executor)
+    .await?
+    .map(SetSummary::try_from)
+    .transpose()
+}
+
+/// Some cases of a set, in order, from a place on.
+async fn cases_of(connection: &mut PgConnection, id: Uuid, from: u32, limit: u32) -> Result<Vec<StoredCase>, LabError> {
     let rows = sqlx::query!(
         r#"select id, name, input, variables as "variables: Json<BTreeMap<String, String>>", expected, tags,
                 checks as "checks: Json<Vec<Check>>"
-            from lab_cases where set_id = $1 order by position"#,
-        id
+            from lab_cases where set_id = $1 and position >= $2 order by position limit $3"#,
+        id,
+        i32::try_from(from).unwrap_or(i32::MAX),
+        i64::from(limit)
     )
     .fetch_all(connection)
     .await?;
@@ -183,23 +258,34 @@ async fn cases_of(connection: &mut PgConnection, id: Uuid) -> Result<Vec<StoredC
     Ok(stored.collect())
 }
 
-async fn append(transaction: &mut PgConnection, id: Uuid, cases: &[TestCase]) -> Result<(), LabError> {
-    for (position, case) in (0_i32..).zip(cases) {
-        sqlx::query!(
-            "insert into lab_cases (set_id, position, name, input, variables, expected, tags, checks)
-                values ($1, $2, $3, $4, $5, $6, $7, $8)",
-            id,
-            position,
-            case.name,
-            case.input,
-            Json(&case.variables) as _,
-            case.expected,
-            &case.tags,
-            Json(&case.checks) as _,
-        )
-        .execute(&mut *transaction)
-        .await?;
+/// Writes cases to their positions, in one statement however many there are.
+async fn write<'a>(
+    connection: &mut PgConnection,
+    set: Uuid,
+    cases: impl Iterator<Item = (i32, &'a StoredCase)>,
+) -> Result<(), sqlx::Error> {
+    let (mut ids, mut positions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, stored) in cases {
+        ids.push(stored.id);
+        positions.push(position);
+        texts.push(Json(&stored.case));
     }
+    sqlx::query!(
+        "insert into lab_cases (id, set_id, position, name, input, variables, expected, tags, checks)
+            select id, $1, position, c ->> 'name', c ->> 'input', coalesce(c -> 'variables', '{}'), c ->> 'expected',
+                array(select jsonb_array_elements_text(coalesce(c -> 'tags', '[]'))), coalesce(c -> 'checks', '[]')
+            from unnest($2::uuid[], $3::int[], $4::jsonb[]) as cases (id, position, c)
+            on conflict on constraint lab_cases_pkey do update set
+                position = excluded.position, name = excluded.name, input = excluded.input,
+                variables = excluded.variables, expected = excluded.expected, tags = excluded.tags,
+                checks = excluded.checks",
+        set,
+        &ids,
+        &positions,
+        &texts as _,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -55,9 +55,16 @@ async fn a_run_that_cannot_be_made_is_refused_with_the_way_forward(pool: PgPool)
         assert!(text.len() > 20, "{code} says the way forward: {text}");
     }
     let mut unpriced = request(&set);
-    unpriced.plan.model = "compatible::unpriced".parse().unwrap();
+    unpriced.plan.model = "compatible::unpriced".parse().ok();
     unpriced.budget_usd = Some(1.0);
     assert_eq!(node.lab.start(unpriced).await.unwrap_err().code(), "price_unknown");
+    let mut nameless = request(&set);
+    nameless.plan.model = None;
+    let dry = node.lab.dry_run(nameless.clone(), 1).await.unwrap();
+    assert!(dry.input_tokens > 0 && dry.cost_usd.is_none() && dry.unpriced.is_empty(), "{dry:?}");
+    assert_eq!((dry.first.len(), dry.first[0].cost_usd), (1, None));
+    let refused = node.lab.start(nameless).await.unwrap_err();
+    assert_eq!((refused.code(), refused.field()), ("model_missing", Some("model")));
     assert!(api.requests().is_empty(), "nothing was called");
 }
 
@@ -80,4 +87,25 @@ async fn a_broken_check_is_named_when_the_case_is_saved(pool: PgPool) {
     let judged = vec![case("One", "x", vec![Check::LlmRubric { value: "Polite".into(), threshold: None }])];
     node.lab.add_cases(set.summary.id, judged).await.unwrap();
     assert_eq!(node.lab.start(request(&set)).await.unwrap_err().code(), "judge_missing");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn outputs_of_ones_own_need_no_model_but_a_budget_needs_the_price_of_the_judge(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &cases(1)).await;
+    let outputs = "{\"case\": \"Case 1\", \"side\": \"a\", \"output\": \"x\"}\n\
+                   {\"case\": \"Case 1\", \"side\": \"b\", \"output\": \"y\"}\n";
+    let mut request = request(&set);
+    request.plan.model = None;
+    request.budget_usd = Some(1.0);
+    let run = node.lab.import_outputs(request.clone(), outputs).await.unwrap();
+    assert!(run.is_imported && run.plan.model.is_none());
+    request.plan.question = Some("Which is shorter?".into());
+    request.plan.judge = "compatible::unpriced".parse().ok();
+    let refused = node.lab.import_outputs(request.clone(), outputs).await.unwrap_err();
+    assert_eq!(refused.code(), "price_unknown", "{refused}");
+    assert!(refused.to_string().contains("compatible::unpriced"), "{refused}");
+    request.plan.judge = crate::support::MODEL.parse().ok();
+    node.lab.import_outputs(request, outputs).await.unwrap();
 }

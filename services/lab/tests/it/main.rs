@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod nodes;
+mod pages;
 mod runs;
 mod sets;
 mod support;

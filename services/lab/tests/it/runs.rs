@@ -1,11 +1,11 @@
 //! Runs: what is asked, what is recorded, and how they end.
 
-use lab::{LabError, ResultFilter, RunStatus, Side, cases::TestCase, checks::Check};
-use model_api::{Behaviour, ModelApi};
+use lab::{LabError, ResultFilter, RunStatus, Side, WinnerRequest, cases::TestCase, checks::Check};
+use model_api::{Behaviour, Judge, ModelApi};
 use sqlx::PgPool;
-use versioning::CallSource;
+use versioning::{CallSource, Promotion};
 
-use crate::support::{MIGRATOR, agent, case, cases, registry, request, run_to_end, runner, set, until, version};
+use crate::support::{MIGRATOR, MODEL, agent, case, cases, registry, request, run_to_end, runner, set, until, version};
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn both_versions_are_asked_every_case_word_for_word(pool: PgPool) {
@@ -96,6 +96,7 @@ async fn whatever_a_model_does_is_a_result_and_the_rest_goes_on(pool: PgPool) {
         match name {
             "[status 401]" => assert_eq!(answer.attempts, 1, "a wrong key is not tried again"),
             "[status 500]" => assert_eq!(answer.attempts, 3),
+            "[cut]" | "[malformed]" | "[notutf8]" => assert_eq!(answer.attempts, 1, "{name} is a result"),
             "[long 1MB]" => assert!(answer.answer.as_ref().unwrap().len() >= 1_000_000),
             "[empty]" => assert_eq!(answer.answer.as_deref(), Some("")),
             _ => {}
@@ -166,4 +167,157 @@ async fn a_node_that_stops_gives_its_calls_back(pool: PgPool) {
     until(&node, run.id, |run| run.status == RunStatus::Finished).await;
     second.stop(std::time::Duration::from_secs(5)).await;
     assert_eq!(api.requests().len(), 80, "and none is made twice");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn attempts_without_an_answer_count_against_the_budget(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    for (what, attempts) in [("[cut]", 1), ("[status 408]", 3)] {
+        let before = api.requests().len();
+        let mut cases = cases(30);
+        for case in &mut cases {
+            case.input = format!("{what} {}", case.input);
+        }
+        let set = set(&node, &cases).await;
+        let mut request = request(&set);
+        request.plan.settings.max_tokens = Some(20);
+        let dry = node.lab.dry_run(request.clone(), 60).await.unwrap();
+        let dearest = dry.first.iter().filter_map(|call| call.cost_usd).fold(0.0, f64::max);
+        let budget = dearest * 10.0;
+        request.budget_usd = Some(budget);
+        let run = run_to_end(&node, request).await;
+        assert_eq!(run.status, RunStatus::OutOfBudget, "{what}");
+        assert!(run.spent_usd <= budget && run.spent_usd > budget / 2.0, "{what}: {} of {budget}", run.spent_usd);
+        let asked = api.requests().len() - before;
+        // The calls are not all as dear as the dearest.
+        assert!((5..=12).contains(&asked), "{what}: {asked} attempts for a budget of 10");
+        let most: i32 = sqlx::query_scalar("select max(attempts) from lab_calls where run_id = $1")
+            .bind(run.id)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert!(most <= attempts, "{what}: {most} attempts");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_run_that_is_out_of_budget_feeds_the_figures_too(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    // As long as is allowed, so that the calls cost about what they were expected to.
+    let long = format!("answer: {}", ["word"; 20].join(" "));
+    let node = registry(&pool, &api, [&long, &long.to_uppercase().replace("ANSWER", "answer")]).await;
+    let set = set(&node, &cases(20)).await;
+    let mut request = request(&set);
+    request.plan.settings.max_tokens = Some(20);
+    request.budget_usd = Some(node.lab.dry_run(request.clone(), 0).await.unwrap().cost_usd.unwrap() / 10.0);
+    let run = run_to_end(&node, request).await;
+    assert_eq!(run.status, RunStatus::OutOfBudget);
+    assert!(run.done > 0);
+    let mut calls = 0;
+    for number in ["1.0.0", "1.1.0"] {
+        let figures = node.services.performance.of_version(&agent(), version(number)).await.unwrap();
+        calls += figures.iter().map(|figures| figures.calls).sum::<u64>();
+    }
+    assert_eq!(calls, u64::from(run.done));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_judge_that_says_what_the_database_cannot_keep_stops_nothing(pool: PgPool) {
+    let judge = Judge::new(|_| r#"{"pass": true, "score": 1, "better": "first", "reason": "a\u0000b"}"#.into());
+    let api = ModelApi::start(Behaviour { judge, ..Behaviour::default() });
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let rubric = Check::LlmRubric { value: "Polite".into(), threshold: None };
+    let set = set(&node, &[case("One", "Hello", vec![rubric])]).await;
+    let mut request = request(&set);
+    request.plan.judge = Some(MODEL.parse().unwrap());
+    request.plan.question = Some("Which is shorter?".into());
+    let run = run_to_end(&node, request).await;
+    assert_eq!((run.status, run.done, run.failed), (RunStatus::Finished, 6, 0));
+    let reasons: Vec<String> = sqlx::query_scalar("select result ->> 'reason' from lab_calls where kind <> 'answer'")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert!(reasons.len() == 4 && reasons.iter().all(|reason| reason == "a\u{FFFD}b"), "{reasons:?}");
+    let judged: Vec<_> =
+        api.requests().into_iter().filter(|request| request.body.to_string().contains("judge")).collect();
+    assert_eq!(judged.len(), 4);
+    assert!(judged.iter().all(|request| request.body.get("temperature").is_none()), "some models refuse it");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_answer_that_the_database_refuses_is_a_failure_and_the_rest_goes_on(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    sqlx::query("alter table lab_calls add constraint refused check (answer <> 'Echo: Question 3')")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let set = set(&node, &cases(8)).await;
+    let run = run_to_end(&node, request(&set)).await;
+    assert_eq!((run.status, run.done, run.failed), (RunStatus::Finished, 16, 2));
+    assert_eq!(api.requests().len(), 16, "nothing is asked again");
+    let kinds: Vec<(i32, String)> =
+        sqlx::query_as("select case_number, error_kind from lab_calls where status = 'failed'")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert!(kinds.iter().all(|(case, kind)| *case == 3 && kind == "internal"), "{kinds:?}");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn of_two_people_who_choose_at_once_one_is_heard_and_the_other_changes_nothing(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &cases(3)).await;
+    // Below the active version: whoever wins is fixed forward.
+    node.services
+        .management
+        .create_version(versioning::NewVersion {
+            agent_type: agent(),
+            version: version("2.0.0"),
+            prompt_text: versioning::PromptText::parse("Three.".into()).unwrap(),
+            created_by: None,
+            notes: None,
+            base_version: None,
+        })
+        .await
+        .unwrap();
+    let promotion =
+        Promotion { agent_type: agent(), version: version("2.0.0"), expected_active: None, promoted_by: None };
+    node.services.management.promote_to_active(promotion).await.unwrap();
+    let run = run_to_end(&node, request(&set)).await;
+    let choose = |winner| {
+        let request = WinnerRequest { winner, reason: "It is shorter.".into(), chosen_by: None, go_live: true };
+        node.lab.choose(run.id, request)
+    };
+    let chosen = tokio::join!(choose(Side::A), choose(Side::A), choose(Side::B), choose(Side::B));
+    let chosen = [chosen.0, chosen.1, chosen.2, chosen.3];
+    let heard: Vec<_> = chosen.iter().flatten().collect();
+    assert_eq!(heard.len(), 1, "{chosen:?}");
+    assert!(
+        chosen.iter().flat_map(|chosen| chosen.as_ref().err()).all(|error| error.code() == "winner_already_chosen")
+    );
+    let active = node.services.management.active(&agent()).await.unwrap().unwrap();
+    assert_eq!(active.version.version, version("2.0.1"), "one patch was made");
+    assert_eq!(heard[0].live, Some(active.version.version));
+    let winner = heard[0].choice.winner;
+    assert_eq!(active.prompt_text, if winner == Side::A { "One." } else { "Two." });
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_winner_does_not_go_live_when_the_choice_cannot_be_kept(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &cases(3)).await;
+    let run = run_to_end(&node, request(&set)).await;
+    sqlx::query("alter table lab_choices add constraint refused check (reason <> 'No.')").execute(&pool).await.unwrap();
+    let choose = |reason: &str| {
+        let request = WinnerRequest { winner: Side::B, reason: reason.into(), chosen_by: None, go_live: true };
+        node.lab.choose(run.id, request)
+    };
+    choose("No.").await.unwrap_err();
+    let active = node.services.management.active(&agent()).await.unwrap().unwrap();
+    assert_eq!(active.version.version, version("1.0.0"), "what could not be kept changed nothing");
+    assert_eq!(choose("Yes.").await.unwrap().live, Some(version("1.1.0")));
 }

@@ -1,6 +1,6 @@
 //! Sets of test cases.
 
-use lab::cases::CaseFormat;
+use lab::{Imported, cases::CaseFormat};
 use model_api::{Behaviour, ModelApi};
 use sqlx::PgPool;
 
@@ -66,7 +66,7 @@ async fn a_set_is_exported_and_imported(pool: PgPool) {
     for format in [CaseFormat::Csv, CaseFormat::JsonLines, CaseFormat::Promptfoo] {
         let text = node.lab.export_cases(id, format).await.unwrap();
         let other = set(&node, &[]).await.summary.id;
-        assert_eq!(node.lab.import_cases(other, format, &text).await.unwrap(), 3);
+        assert_eq!(node.lab.import_cases(other, format, &text).await.unwrap(), Imported { cases: 3, first: 0 });
         let (one, two) = (node.lab.set(id).await.unwrap(), node.lab.set(other).await.unwrap());
         let plain = |set: lab::TestSet| set.test_cases.into_iter().map(|stored| stored.case).collect::<Vec<_>>();
         assert_eq!(plain(one), plain(two), "{format:?}");
@@ -93,4 +93,54 @@ async fn sets_are_named_renamed_and_deleted(pool: PgPool) {
     node.lab.delete_set(one.summary.id).await.unwrap();
     assert_eq!(node.lab.set(one.summary.id).await.unwrap_err().code(), "unknown_set");
     assert_eq!(node.lab.delete_set(one.summary.id).await.unwrap_err().code(), "unknown_set");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn the_largest_set_is_read_page_by_page_and_changed_case_by_case(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let mut all = cases(5_000);
+    all[4_990].input = "é".repeat(1_000);
+    all[4_990].tags = vec!["long".into(), "odd".into()];
+    all[4_990].checks = vec![lab::checks::Check::IsJson {}];
+    let id = set(&node, &all).await.summary.id;
+    let page = node.lab.set_page(id, 4_990, 200).await.unwrap();
+    assert_eq!((page.summary.cases, page.test_cases.len()), (5_000, 10), "the count is that of the set");
+    assert_eq!(page.test_cases[0].case, all[4_990]);
+    assert_eq!(node.lab.set_summary(id).await.unwrap(), page.summary);
+    assert!(node.lab.set_page(id, 5_000, 50).await.unwrap().test_cases.is_empty());
+
+    let lines = node.lab.case_lines(id, 4_990, 2).await.unwrap();
+    assert_eq!((lines.len(), lines[0].place, lines[0].checks), (2, 4_990, 1));
+    assert_eq!(
+        (&lines[0].input, &lines[0].tags),
+        (&"é".repeat(200), &all[4_990].tags),
+        "a line has the start of the input"
+    );
+
+    let last = page.test_cases[9].id;
+    assert_eq!(node.lab.case(id, last).await.unwrap().place, 4_999);
+    let moved = node.lab.move_case(id, last, 0).await.unwrap();
+    assert_eq!((moved.place, moved.stored.id, moved.stored.case.name.as_str()), (0, last, "Case 5000"));
+    let first = node.lab.set_page(id, 0, 2).await.unwrap();
+    assert_eq!(names(&first), ["Case 5000", "Case 1"]);
+    let changed = node.lab.replace_case(id, last, case("Changed", "x", Vec::new())).await.unwrap();
+    assert_eq!(changed, node.lab.case(id, last).await.unwrap());
+    let deleted = node.lab.delete_case(id, last).await.unwrap();
+    assert_eq!((deleted.place, deleted.stored.case.name.as_str()), (0, "Changed"));
+    assert_eq!(node.lab.case(id, last).await.unwrap_err().code(), "unknown_case");
+    let copy = node.lab.duplicate_case(id, first.test_cases[1].id).await.unwrap();
+    assert_eq!((copy.place, copy.stored.case.name.as_str()), (1, "Case 1 (2)"));
+    assert_eq!(names(&node.lab.set_page(id, 0, 3).await.unwrap()), ["Case 1", "Case 1 (2)", "Case 2"]);
+    let full = node.lab.add_cases(id, cases(1)).await.unwrap_err();
+    assert_eq!(full.code(), "case_name_taken");
+    let full = node.lab.add_cases(id, vec![case("One more", "x", Vec::new())]).await.unwrap_err();
+    assert_eq!((full.code(), full.field()), ("invalid_case", Some("cases")));
+
+    let elsewhere = set(&node, &cases(1)).await;
+    assert_eq!(
+        node.lab.case(id, elsewhere.test_cases[0].id).await.unwrap_err().code(),
+        "unknown_case",
+        "a case of another set is none of this one"
+    );
 }

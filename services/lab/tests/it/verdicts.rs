@@ -179,19 +179,106 @@ async fn people_vote_blind_and_their_votes_count(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
-async fn a_difference_inside_the_noise_is_not_called_one(pool: PgPool) {
+async fn votes_give_no_verdict_before_every_pair_has_one(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
+    let set = set(&node, &cases(12)).await;
+    for by_votes in [Metric::Votes, Metric::PassRate] {
+        let mut request = request(&set);
+        request.plan.primary = by_votes;
+        request.plan.deciding = vec![Metric::Votes];
+        let run = run_to_end(&node, request).await;
+        let report = async || node.lab.report(run.id).await.unwrap();
+        let vote = async |name: &str| {
+            let reviewer = author(name);
+            let pair = node.lab.next_pair(run.id, &reviewer).await.unwrap().unwrap();
+            let place = if pair.left == "GOOD" { Place::Left } else { Place::Right };
+            node.lab.vote(run.id, &reviewer, (pair.case_number, pair.repeat), place).await.unwrap();
+        };
+        for voted in 0..12 {
+            // Six of six would have been p = 0.03.
+            let report = report().await;
+            assert_eq!((report.outcome.as_str(), report.review), ("no_verdict", (12, 12 - voted)));
+            assert!(report.evidence.contains(&format!("{} of 12 pairs", 12 - voted)), "{}", report.evidence);
+            vote("ada").await;
+        }
+        let settled = report().await;
+        assert_ne!(settled.outcome, "no_verdict", "{}", settled.evidence);
+        // One more reviewer does not count before they are through.
+        let grace = author("grace");
+        let pair = node.lab.next_pair(run.id, &grace).await.unwrap().unwrap();
+        let worse = if pair.left == "GOOD" { Place::Right } else { Place::Left };
+        node.lab.vote(run.id, &grace, (pair.case_number, pair.repeat), worse).await.unwrap();
+        let report = report().await;
+        assert_eq!((report.verdict, report.votes), (settled.verdict, (1, 12, 0)));
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_version_is_not_quicker_by_failing_where_it_is_slow(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "Two."]).await;
-    let set = set(&node, &good(8)).await;
-    let mut request = request(&set);
-    request.plan.noise = true;
-    let run = run_to_end(&node, request).await;
-    // A, B, and the active version, which is A, once more.
-    assert_eq!((run.calls, run.plan.noise_version), (24, Some(version("1.0.0"))));
-    let report = node.lab.report(run.id).await.unwrap();
-    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
-    assert!(primary.evidence.noise_floor.is_some());
-    assert_eq!(report.outcome, "cannot_tell", "{}", report.evidence);
+    let cases = good(20);
+    let set = set(&node, &cases).await;
+    let lines = |of_b: usize| -> String {
+        let line = |name: &str, side: &str, latency: Option<f64>| {
+            format!("{}\n", serde_json::json!({"case": name, "side": side, "output": "GOOD", "latency_ms": latency}))
+        };
+        let sides = |(place, case): (usize, &TestCase)| {
+            let latency = 100.0 + f64::from(u32::try_from(place).unwrap());
+            line(&case.name, "a", Some(latency)) + &line(&case.name, "b", (place < of_b).then_some(latency / 2.0))
+        };
+        cases.iter().enumerate().map(sides).collect()
+    };
+    for (of_b, outcome) in [(20, "b_is_better"), (19, "b_is_better"), (10, "cannot_tell")] {
+        let mut request = request(&set);
+        request.plan.primary = Metric::Latency;
+        let run = node.lab.import_outputs(request, &lines(of_b)).await.unwrap();
+        let report = node.lab.report(run.id).await.unwrap();
+        assert_eq!(report.outcome, outcome, "{}", report.evidence);
+        let left_out = 20 - of_b;
+        let says = format!("{left_out} of 20 cases were left out: {left_out} because B has no result.");
+        assert_eq!(report.evidence.contains(&says), left_out > 0, "{}", report.evidence);
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_difference_inside_the_noise_is_not_called_one(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
+    let active = versioning::NewVersion {
+        agent_type: agent(),
+        version: version("1.2.0"),
+        prompt_text: versioning::PromptText::parse("answer: GOOD.".into()).unwrap(),
+        created_by: None,
+        notes: None,
+        base_version: None,
+    };
+    node.services.management.create_version(active).await.unwrap();
+    let promotion = versioning::Promotion {
+        agent_type: agent(),
+        version: version("1.2.0"),
+        expected_active: None,
+        promoted_by: None,
+    };
+    node.services.management.promote_to_active(promotion).await.unwrap();
+    // Each version is refused once on most cases: A and B, which are asked once, fail on all of those alike. The active version
+    // is asked twice and passes once: as often the one time as the other, or not.
+    for (noise, outcome) in [(false, "b_is_better"), (true, "cannot_tell")] {
+        let mut cases = good(30);
+        for case in &mut cases[6..] {
+            case.input.push_str(&format!(" noise: {noise} [status 400 times 1]"));
+        }
+        let set = set(&node, &cases).await;
+        let mut request = request(&set);
+        request.plan.noise = noise;
+        let run = run_to_end(&node, request).await;
+        let report = node.lab.report(run.id).await.unwrap();
+        let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
+        assert_eq!(primary.evidence.noise_floor.is_some(), noise);
+        assert_eq!(report.outcome, outcome, "{}", report.evidence);
+        assert_eq!(report.evidence.contains("one and the same version"), noise, "{}", report.evidence);
+    }
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

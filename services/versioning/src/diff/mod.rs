@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use fold::{Fold, Stretch, fold};
 pub use patch::unified_patch;
-pub use words::{Span, WordChange, word_changes};
+pub use words::{Span, WordChange, Words, word_changes};
 
 use lines::{Run, edit_script, keys_of, split_lines};
 use moved::find_moved;
@@ -26,7 +26,7 @@ use pairs::pair;
 pub struct DiffOptions {
     /// Whether lines that differ only in white space count as the same, as with `git diff -w`.
     pub ignore_whitespace: bool,
-    /// How long the search for the shortest script may take.
+    /// How long the search for the shortest script may take, and once more as long the search for lines that were rewritten.
     pub time_limit: Duration,
 }
 
@@ -110,9 +110,10 @@ impl<'a> Diff<'a> {
         let (base, head) = (split_lines(base), split_lines(head));
         let keys = keys_of(&base, &head, options.ignore_whitespace);
         let runs = edit_script(&keys, deadline);
-        let is_simplified = Instant::now() > deadline;
-        // The rest is linear or capped, but a text that used up its time does not get more of it.
+        let mut is_simplified = Instant::now() > deadline;
+        // A text that used up its time is not searched for what moved.
         let moved = if is_simplified { moved::Moved::default() } else { find_moved(&keys, &base, &runs) };
+        let deadline = Instant::now() + options.time_limit;
         let mut rows = Vec::with_capacity(base.len().max(head.len()));
         for run in runs {
             match run {
@@ -120,10 +121,11 @@ impl<'a> Diff<'a> {
                     rows.extend((0..length).map(|offset| Row::Same { base: base + offset, head: head + offset }));
                 }
                 Run::Changed { base: removed, head: added } => {
-                    pair(&base, &head, removed, added, &moved, &mut rows);
+                    pair(&base, &head, removed, added, &moved, deadline, &mut rows);
                 }
             }
         }
+        is_simplified |= Instant::now() > deadline;
         let mut stats = DiffStats::default();
         for row in &rows {
             match row {

@@ -1,6 +1,6 @@
 //! Which removed line became which added one.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, time::Instant};
 
 use super::{Row, moved::Moved, words::split_words};
 
@@ -13,18 +13,20 @@ const MAX_PAIRS: usize = 10_000;
 /// Longer lines are taken as they come: comparing them all with each other would cost too much.
 const MAX_LINE: usize = 4_000;
 
-/// Appends the rows of a changed block: rewritten lines beside each other, then what is left on either side.
+/// Appends the rows of a changed block: rewritten lines beside each other, then what is left on either side. Past the deadline
+/// no line is called rewritten any more.
 pub(super) fn pair(
     base: &[&str],
     head: &[&str],
     removed: Range<u32>,
     added: Range<u32>,
     moved: &Moved,
+    deadline: Instant,
     rows: &mut Vec<Row>,
 ) {
     let removed: Vec<u32> = removed.collect();
     let added: Vec<u32> = added.collect();
-    let mut pairs = alignment(base, head, &removed, &added, moved).into_iter().peekable();
+    let mut pairs = alignment(base, head, [&removed, &added], moved, deadline).into_iter().peekable();
     let (mut left, mut right) = (0, 0);
     loop {
         let (next_left, next_right) = pairs.peek().copied().unwrap_or((removed.len(), added.len()));
@@ -45,7 +47,17 @@ pub(super) fn pair(
 }
 
 /// The pairs, in order, whose likeness adds up to the most: dynamic programming as for the longest common subsequence.
-fn alignment(base: &[&str], head: &[&str], removed: &[u32], added: &[u32], moved: &Moved) -> Vec<(usize, usize)> {
+fn alignment(
+    base: &[&str],
+    head: &[&str],
+    [removed, added]: [&[u32]; 2],
+    moved: &Moved,
+    deadline: Instant,
+) -> Vec<(usize, usize)> {
+    let has_time = || Instant::now() < deadline;
+    if !has_time() {
+        return Vec::new();
+    }
     let (rows, columns) = (removed.len(), added.len());
     let is_free =
         |left: usize, right: usize| !moved.to.contains_key(&removed[left]) && !moved.from.contains_key(&added[right]);
@@ -53,6 +65,7 @@ fn alignment(base: &[&str], head: &[&str], removed: &[u32], added: &[u32], moved
     if rows.saturating_mul(columns) > MAX_PAIRS {
         // In order; each pair is still judged by itself.
         return (0..rows.min(columns))
+            .take_while(|_| has_time())
             .filter(|&line| is_free(line, line))
             .filter(|&line| {
                 let (old, new) = texts(line, line);
@@ -67,9 +80,10 @@ fn alignment(base: &[&str], head: &[&str], removed: &[u32], added: &[u32], moved
     let mut best = vec![0.0_f64; (rows + 1) * width];
     let mut gains = vec![0.0_f64; rows * columns];
     for row in (0..rows).rev() {
+        let has_time = has_time();
         for column in (0..columns).rev() {
             let alike = match (&old[row], &new[column]) {
-                (Some(old), Some(new)) if is_free(row, column) => likeness(old, new),
+                (Some(old), Some(new)) if has_time && is_free(row, column) => likeness(old, new),
                 // A line too long to compare has only one candidate worth showing: the only one there is.
                 (None, None) if rows == 1 && columns == 1 => ALIKE,
                 _ => 0.0,
@@ -127,8 +141,9 @@ fn likeness(one: &Bag<'_>, other: &Bag<'_>) -> f64 {
         // Both blank: they differ in white space alone.
         return 1.0;
     }
+    let (fewer, more) = if one.words.len() <= other.words.len() { (one, other) } else { (other, one) };
     let common: usize =
-        one.words.iter().map(|(word, count)| word.len() * count.min(other.words.get(word).unwrap_or(&0))).sum();
+        fewer.words.iter().map(|(word, count)| word.len() * count.min(more.words.get(word).unwrap_or(&0))).sum();
     #[expect(clippy::cast_precision_loss, reason = "a line has far fewer than 2^52 bytes")]
     let share = 2.0 * common as f64 / total as f64;
     share

@@ -13,7 +13,10 @@ use super::lines::{index, script_of};
 const MAX_WORDS: usize = 5_000;
 
 /// How long one line may take.
-const TIME_LIMIT: Duration = Duration::from_millis(20);
+const LINE_LIMIT: Duration = Duration::from_millis(20);
+
+/// How long all lines of a comparison may take together, unless another limit is set.
+const TIME_LIMIT: Duration = Duration::from_millis(300);
 
 /// A piece of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +36,62 @@ pub struct WordChange<'a> {
     pub head: Vec<Span<'a>>,
 }
 
-/// What changed between two lines.
+/// Finds what changed inside lines, within a time that all lines of a comparison share: thousands of hostile lines cost no more
+/// than one. Past it a line is marked as a whole.
+#[derive(Debug)]
+pub struct Words {
+    left: Duration,
+    is_simplified: bool,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::within(TIME_LIMIT)
+    }
+}
+
+impl Words {
+    /// With this much time for all lines together.
+    pub fn within(limit: Duration) -> Self {
+        Self { left: limit, is_simplified: false }
+    }
+
+    /// What changed between two lines.
+    pub fn changes<'a>(&mut self, base: &'a str, head: &'a str) -> WordChange<'a> {
+        if self.left.is_zero() {
+            self.is_simplified = true;
+            return whole(base, head);
+        }
+        let begin = Instant::now();
+        let limit = self.left.min(LINE_LIMIT);
+        let changes = changes_until(base, head, begin + limit);
+        let taken = begin.elapsed();
+        self.left = self.left.saturating_sub(taken);
+        self.is_simplified |= taken > limit;
+        changes
+    }
+
+    /// Whether time ran out: what is marked is right, but more is marked than would have to be.
+    pub fn is_simplified(&self) -> bool {
+        self.is_simplified
+    }
+}
+
+/// What changed between two lines that are compared by themselves.
 pub fn word_changes<'a>(base: &'a str, head: &'a str) -> WordChange<'a> {
-    let whole = |text| vec![Span { text, is_changed: true }];
+    Words::default().changes(base, head)
+}
+
+fn whole<'a>(base: &'a str, head: &'a str) -> WordChange<'a> {
+    let all = |text| vec![Span { text, is_changed: true }];
+    WordChange { base: all(base), head: all(head) }
+}
+
+fn changes_until<'a>(base: &'a str, head: &'a str, deadline: Instant) -> WordChange<'a> {
     let old: Vec<&str> = split_words(base).take(MAX_WORDS + 1).collect();
     let new: Vec<&str> = split_words(head).take(MAX_WORDS + 1).collect();
     if old.len().max(new.len()) > MAX_WORDS {
-        return WordChange { base: whole(base), head: whole(head) };
+        return whole(base, head);
     }
     let mut known = HashMap::new();
     let mut number = |word: &&'a str| {
@@ -48,7 +100,7 @@ pub fn word_changes<'a>(base: &'a str, head: &'a str) -> WordChange<'a> {
     };
     let old_keys: Vec<u32> = old.iter().map(&mut number).collect();
     let new_keys: Vec<u32> = new.iter().map(&mut number).collect();
-    let script = script_of(&old_keys, &new_keys, Instant::now() + TIME_LIMIT);
+    let script = script_of(&old_keys, &new_keys, deadline);
     let last = script.len().saturating_sub(1);
     let mut changes = WordChange { base: Vec::new(), head: Vec::new() };
     for (position, op) in script.into_iter().enumerate() {

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     AgentType, Version, VersioningError,
     metrics::{
-        CreatedVersions, FailureCount, LENGTH_LIMITS, MetricsWindow, PromotionMark, PromptLengths, StoredFigures,
+        CallFigures, CreatedVersions, FailureCount, LENGTH_LIMITS, MetricsWindow, PromotionMark, PromptLengths,
+        StoredFigures,
     },
 };
 
@@ -95,8 +96,8 @@ impl PromptStore {
         let span = if window.is_hourly { "hour" } else { "day" };
         // Without an agent every one is named, so that the key of the table finds its few rows.
         let rows = sqlx::query!(
-            r#"select figures.agent_type, figures.version, begins_at, calls, errors, output_tokens, cost_usd, latency_ms_sum,
-                    latency_buckets
+            r#"select figures.agent_type, figures.version, begins_at, calls, errors, output_tokens, counted_calls, cost_usd,
+                    priced_calls, latency_ms_sum, latency_buckets
                 from agents
                 join agent_call_figures figures on figures.agent_type = agents.agent_type
                     and span = $1 and begins_at >= $2 and begins_at < $3
@@ -110,13 +111,23 @@ impl PromptStore {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let counts = [counted(row.calls)?, counted(row.errors)?, counted(row.output_tokens)?];
+                let counts = [row.calls, row.errors, row.output_tokens, row.counted_calls, row.priced_calls];
+                let [calls, errors, output_tokens, counted_calls, priced_calls] = counts.map(counted);
                 let buckets = row.latency_buckets.into_iter().map(counted).collect::<Result<_, _>>()?;
                 Ok(StoredFigures {
                     agent_type: stored_agent_type(&row.agent_type)?,
                     version: stored_version(&row.version)?,
                     begins_at: row.begins_at,
-                    figures: StoredFigures::figures(counts, row.cost_usd, row.latency_ms_sum, buckets),
+                    figures: CallFigures {
+                        calls: calls?,
+                        errors: errors?,
+                        output_tokens: output_tokens?,
+                        counted_calls: counted_calls?,
+                        cost_usd: row.cost_usd,
+                        priced_calls: priced_calls?,
+                        latency_ms_sum: row.latency_ms_sum,
+                        latency_buckets: buckets,
+                    },
                 })
             })
             .collect()

@@ -1,6 +1,6 @@
 //! All SQL about prompts. Nothing outside this module knows a table.
 //!
-//! `read`, `overview`, `history` and `search` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
+//! `read`, `overview`, `live`, `history` and `search` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
 //! agent, entered in turn (`queue`); the common case of a new version is one statement (`insert`).
 
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use crate::VersioningError;
 mod calls;
 mod history;
 mod insert;
+mod live;
 mod metrics;
+mod names;
 mod overview;
 mod performance;
 mod queue;
@@ -36,12 +38,13 @@ pub struct PromptStore {
     pool: PgPool,
     replica: Option<Arc<replica::Replica>>,
     queues: queue::Queues,
+    names: Arc<names::Names>,
 }
 
 impl PromptStore {
     /// A store over a pool whose database has been migrated.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, replica: None, queues: queue::Queues::default() }
+        Self { pool, replica: None, queues: queue::Queues::default(), names: Arc::default() }
     }
 
     /// The same with a replica of the database, which answers what may be some seconds old.

@@ -1,7 +1,10 @@
 //! Single versions, lists of them, and the time line.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use tokio::time::timeout_at;
 
 use super::{
     PromptStore,
@@ -13,6 +16,24 @@ impl PromptStore {
     /// The active version and its text, read in one statement.
     pub(crate) async fn find_active(&self, agent_type: &AgentType) -> Result<Option<PromptContent>, VersioningError> {
         Self::find_active_in(&mut *self.pool.acquire().await?, agent_type).await
+    }
+
+    /// The same, given up after a time. The limit holds on this side: a network that has gone mute tells nobody that a
+    /// statement took too long.
+    pub(crate) async fn find_active_within(
+        &self,
+        agent_type: &AgentType,
+        limit: Duration,
+    ) -> Result<Option<PromptContent>, VersioningError> {
+        let ends_at = tokio::time::Instant::now() + limit;
+        let mut connection =
+            timeout_at(ends_at, self.pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        if let Ok(found) = timeout_at(ends_at, Self::find_active_in(&mut connection, agent_type)).await {
+            return found;
+        }
+        // Not given back: the pool would wait for it to answer.
+        drop(connection.detach());
+        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into())
     }
 
     /// The same over a connection.

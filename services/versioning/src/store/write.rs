@@ -182,6 +182,11 @@ impl Change {
         Ok(at)
     }
 
+    /// What the change is written through: what others write here is part of it.
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
     /// Makes the change last. When the connection breaks here, nobody knows whether it did.
     pub(crate) async fn commit(self) -> Result<(), VersioningError> {
         self.transaction.commit().await.map_err(uncommitted)
@@ -328,7 +333,11 @@ async fn activate(
     .fetch_optional(&mut *connection)
     .await
     .map_err(|error| violation(error, agent_type, version, active))?
-    .ok_or_else(|| VersioningError::UnknownVersion { agent_type: agent_type.clone(), version })?;
+    .ok_or_else(|| VersioningError::UnknownVersion {
+        agent_type: agent_type.clone(),
+        version,
+        near: Vec::new(),
+    })?;
     Ok(activated.activated_at)
 }
 

@@ -105,6 +105,16 @@ async fn a_version_never_changes(pool: PgPool) {
         check(&pool, &format!("update prompts set {change} where version = '1.0.0'"), "prompts_immutable").await;
     }
     check(&pool, "update prompts set activated_at = now() where version = '1.2.0'", "prompts_immutable").await;
+    // Down and up again in one transaction: the time at which it went live stays.
+    let again = "do $$ begin
+        update prompts set is_active = false where agent_type = 'writer' and is_active;
+        update prompts set is_active = true where agent_type = 'writer'
+            and activated_at = (select max(activated_at) from prompts where agent_type = 'writer');
+    end $$";
+    check(&pool, again, "prompts_immutable").await;
+    let ahead = "insert into prompts (agent_type, version, prompt_text, is_active, activated_at)
+        values ('writer', '9.0.0', 'x', true, '2999-01-01')";
+    check(&pool, ahead, "prompts_fix_forward").await;
     check(&pool, "delete from prompts where version = '1.2.0'", "prompts_immutable").await;
     check(&pool, "truncate prompts cascade", "prompts_immutable").await;
 }

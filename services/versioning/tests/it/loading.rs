@@ -10,9 +10,9 @@ use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{LoadingSettings, MIGRATOR, PromptStore, Services, listen};
+use versioning::{AgentType, LoadingSettings, MIGRATOR, MetricsRange, PromptStore, Services, VersioningError, listen};
 
-use crate::support::{agent, code, draft, eventually, live, new_patch, services, version, wide_pool};
+use crate::support::{agent, code, draft, eventually, live, new_patch, promotion, services, version, wide_pool};
 
 async fn loaded(services: &Services, name: &str) -> String {
     let prompt = services.loading.get_active_prompt(&agent(name)).await.unwrap();
@@ -47,8 +47,48 @@ async fn the_first_load_misses_and_the_next_ones_hit(pool: PgPool) {
 async fn a_missing_prompt_is_an_error(pool: PgPool) {
     let services = services(&pool);
     draft(&services.management, "writer", "1.0.0").await;
-    for name in ["writer", "nobody"] {
-        assert_eq!(code(services.loading.get_active_prompt(&agent(name)).await), "no_active_version");
+    // Read, and remembered.
+    for _ in 0..2 {
+        for (name, expected) in [("writer", "no_active_version"), ("nobody", "unknown_agent")] {
+            assert_eq!(code(services.loading.get_active_prompt(&agent(name)).await), expected);
+        }
+    }
+    assert_eq!(services.loading.counters().misses, 2);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_does_not_exist_names_what_may_be_meant(pool: PgPool) {
+    let services = services(&pool);
+    for number in ["1.0.0", "1.2.0", "2.0.0"] {
+        draft(&services.management, "writer", number).await;
+    }
+    draft(&services.management, "reader", "1.0.0").await;
+    let management = &services.management;
+    let named = |error: VersioningError| match error {
+        VersioningError::UnknownAgent { ref near, .. } => {
+            assert!(error.to_string().contains(" Perhaps writer is meant. "), "{error}");
+            near.iter().map(AgentType::to_string).collect::<Vec<_>>()
+        }
+        other => panic!("{other}"),
+    };
+    let unknown = agent("writre");
+    assert_eq!(named(services.loading.get_active_prompt(&unknown).await.unwrap_err()), ["writer"]);
+    assert_eq!(named(management.get_versions(&unknown, None, 1).await.unwrap_err()), ["writer"]);
+    assert_eq!(named(management.get_prompt_content(&unknown, version("1.0.0")).await.unwrap_err()), ["writer"]);
+    assert_eq!(named(management.promote_to_active(promotion("writre", "1.0.0")).await.unwrap_err()), ["writer"]);
+    assert_eq!(named(management.create_patch(new_patch("writre", "x")).await.unwrap_err()), ["writer"]);
+    let range = MetricsRange::Day;
+    assert_eq!(named(services.metrics.of_prompts(Some(&unknown), range).await.unwrap_err()), ["writer"]);
+    for (number, neighbours) in [
+        ("1.1.0", " The nearest are 1.0.0 and 1.2.0. "),
+        ("3.0.0", " The nearest is 2.0.0. "),
+        ("0.1.0", " The nearest is 1.0.0. "),
+    ] {
+        let read = management.get_prompt_content(&agent("writer"), version(number)).await.unwrap_err();
+        let promoted = management.promote_to_active(promotion("writer", number)).await.unwrap_err();
+        for error in [read, promoted] {
+            assert!(error.to_string().contains(neighbours), "{error}");
+        }
     }
 }
 
@@ -57,7 +97,7 @@ async fn a_missing_prompt_is_remembered_only_briefly(pool: PgPool) {
     let settings = LoadingSettings { missing_time_to_live: Duration::from_millis(50), ..LoadingSettings::default() };
     // This node does not listen, so nothing but time can tell it.
     let deaf = Services::new(PromptStore::new(pool.clone()), settings);
-    assert_eq!(code(deaf.loading.get_active_prompt(&agent("writer")).await), "no_active_version");
+    assert_eq!(code(deaf.loading.get_active_prompt(&agent("writer")).await), "unknown_agent");
     live(&services(&pool).management, "writer", "1.0.0").await;
     eventually("the prompt is found", async || deaf.loading.get_active_prompt(&agent("writer")).await.is_ok()).await;
 }
@@ -140,7 +180,8 @@ async fn by_hand_or_not_a_promotion_is_heard_of(pool: PgPool) {
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_crowd_that_misses_reads_once(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = wide_pool(options, 20).await;
-    let services = services(&pool);
+    let settings = LoadingSettings { read_limit: Duration::from_secs(60), ..LoadingSettings::default() };
+    let services = Services::new(PromptStore::new(pool.clone()), settings);
     live(&services.management, "writer", "1.0.0").await;
     // Reads wait until this lets go, so that all of the crowd arrives while the first is under way.
     let mut holder = pool.begin().await.unwrap();

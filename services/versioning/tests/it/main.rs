@@ -4,6 +4,7 @@
 mod concurrency;
 mod constraints;
 mod diff_git;
+mod gate;
 mod history;
 mod loading;
 mod management;

@@ -1,14 +1,17 @@
 //! The database goes away and comes back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{LoadingSettings, MIGRATOR, PromptStore, Services, listen};
+use versioning::{LoadedPrompt, LoadingSettings, MIGRATOR, PromptStore, Services, listen};
 
-use crate::support::{agent, code, eventually, live, new_patch, services};
+use crate::{
+    gate::Gate,
+    support::{agent, code, eventually, live, new_patch, services},
+};
 
 /// Cuts every connection to a database and lets no new one in, from a connection to another one.
 struct Outage {
@@ -111,4 +114,130 @@ async fn a_promotion_during_a_gap_is_not_missed(_: PgPoolOptions, options: PgCon
         transaction.commit().await.unwrap();
         eventually("the promotion is served", async || version().await == format!("1.0.{patch}")).await;
     }
+}
+
+/// A pool as a server has it.
+async fn pool_of(gate: &Gate) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(5)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect_with(gate.options.clone())
+        .await
+        .unwrap()
+}
+
+/// Asks for `writer`, over and over, until the answers have been as they are to be for a while; the slowest of them.
+async fn slowest(node: &Services, during: Duration, is_right: impl Fn(&LoadedPrompt) -> bool) -> Duration {
+    let begin = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while begin.elapsed() < during {
+        let asked = Instant::now();
+        let prompt = node.loading.get_active_prompt(&agent("writer")).await.unwrap();
+        slowest = slowest.max(asked.elapsed());
+        assert!(is_right(&prompt), "{} after {:?}", prompt.source(), begin.elapsed());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    slowest
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn nobody_who_can_be_told_something_waits_for_a_database_that_refuses(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let mut gate = Gate::before(&options).await;
+    let node = Services::new(PromptStore::new(pool_of(&gate).await), LoadingSettings::default());
+    let _listener = listen(&node).await;
+    live(&node.management, "writer", "1.0.0").await;
+    live(&node.management, "unread", "1.0.0").await;
+    assert!(node.loading.is_listening());
+    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+
+    gate.refuse().await;
+    eventually("the gap is noticed", async || !node.loading.is_listening()).await;
+    // Longer than an attempt to connect and the pause after it.
+    let slowest = slowest(&node, Duration::from_millis(3500), LoadedPrompt::is_stale).await;
+    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
+    let of_all = node.loading.counters();
+    let of_agent = node.loading.counts_by_agent()[0].1;
+    assert_eq!((of_agent.hits, of_agent.misses), (of_all.hits, of_all.misses), "stale answers are misses for both");
+    assert!(of_agent.stale > 100 && of_agent.stale < of_agent.misses);
+    let asked = Instant::now();
+    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+
+    gate.open().await;
+    let back = Instant::now();
+    eventually("it is served fresh again", async || {
+        !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
+    })
+    .await;
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    eventually("promotions are heard of again", async || node.loading.is_listening()).await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn nobody_who_can_be_told_something_waits_for_a_database_that_is_mute(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let mut gate = Gate::before(&options).await;
+    let brief = LoadingSettings { time_to_live: Duration::from_millis(20), ..LoadingSettings::default() };
+    let node = Services::new(PromptStore::new(pool_of(&gate).await), brief);
+    let _listener = listen(&node).await;
+    live(&node.management, "writer", "1.0.0").await;
+    live(&node.management, "unread", "1.0.0").await;
+    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+
+    gate.mute();
+    let waited = slowest(&node, Duration::from_millis(3500), |_| true).await;
+    // Once for each read that began while nobody knew; no longer than that.
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    let waited = slowest(&node, Duration::from_millis(2000), LoadedPrompt::is_stale).await;
+    assert!(waited < Duration::from_millis(200), "{waited:?}");
+    // A read is given up, although PostgreSQL could not be told to.
+    let asked = Instant::now();
+    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+
+    gate.open().await;
+    let back = Instant::now();
+    eventually("it is served fresh again", async || {
+        !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
+    })
+    .await;
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_node_hears_of_promotions_although_every_connection_is_in_use(_: PgPoolOptions, options: PgConnectOptions) {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let node = services(&pool);
+    let _used = pool.acquire().await.unwrap();
+    let _listener = listen(&node).await;
+    assert!(node.loading.is_listening());
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_deaf_node_trusts_what_it_has_read_for_a_moment_only(_: PgPoolOptions, options: PgConnectOptions) {
+    let other = services(&PgPoolOptions::new().connect_with(options.clone()).await.unwrap());
+    live(&other.management, "writer", "1.0.0").await;
+    // What is open stays open; a new connection, such as the one to listen with, is refused.
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
+    let mut gate = Gate::before(&options).await;
+    gate.refuse().await;
+    pool.set_connect_options(gate.options.clone());
+    let node = services(&pool);
+    let _listener = listen(&node).await;
+    assert!(!node.loading.is_listening());
+    let served = async || {
+        let prompt = node.loading.get_active_prompt(&agent("writer")).await.unwrap();
+        (prompt.content().version.version.to_string(), prompt.is_stale())
+    };
+    assert_eq!(served().await, ("1.0.0".into(), false));
+    live(&other.management, "writer", "1.1.0").await;
+    let promoted = Instant::now();
+    eventually("the promotion is served", async || served().await.0 == "1.1.0").await;
+    assert!(promoted.elapsed() < Duration::from_secs(3), "{:?}", promoted.elapsed());
+    assert!(!served().await.1, "the database answers, so nothing is stale");
 }

@@ -5,7 +5,7 @@ use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{CallSource, MIGRATOR, RecordedCall};
+use versioning::{CallBatchId, CallSource, MIGRATOR, MetricsRange, RecordedCall};
 
 use crate::support::{agent, draft, services, version, wide_pool};
 
@@ -19,9 +19,9 @@ fn call(number: &str, latency_ms: Option<f64>) -> RecordedCall {
         latency_ms,
         first_token_ms: None,
         error_kind: latency_ms.is_none().then(|| "overloaded".into()),
-        input_tokens: 100,
-        output_tokens: 20,
-        cost_usd: 0.002,
+        input_tokens: Some(100),
+        output_tokens: Some(20),
+        cost_usd: Some(0.002),
         score: None,
     }
 }
@@ -49,7 +49,7 @@ async fn calls_add_up_per_version_source_and_model(pool: PgPool) {
     let first = &of("1.0.0").await[0];
     assert_eq!((first.calls, first.source, first.score), (125, CallSource::AgentCall, None));
     assert!((first.error_rate - 0.2).abs() < 1e-9);
-    assert!((first.cost_usd - 0.002).abs() < 1e-9 && (first.output_tokens - 20.0).abs() < 1e-9);
+    assert!((first.cost_usd.unwrap() - 0.002).abs() < 1e-9 && (first.output_tokens.unwrap() - 20.0).abs() < 1e-9);
     let latency = first.latency.unwrap();
     assert!((latency.mean_ms - 505.0).abs() < 1e-6);
     assert!((500.0..=500.0 * 1.26).contains(&latency.p50_ms), "{}", latency.p50_ms);
@@ -159,4 +159,76 @@ async fn batches_at_once_make_a_month_once(_: PgPoolOptions, options: PgConnectO
     assert!(recorded.into_iter().all(|count| count.unwrap() == 4));
     let kept = kept(&pool).await;
     assert_eq!((kept.len(), kept.iter().map(|(_, calls)| calls).sum::<i64>()), (5, 64));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_batch_counts_once_however_often_it_is_sent(_: PgPoolOptions, options: PgConnectOptions) {
+    let pool = wide_pool(options, 20).await;
+    let services = services(&pool);
+    draft(&services.management, "writer", "1.0.0").await;
+    let calls = [call("1.0.0", Some(5.0)), call("1.0.0", None), call("9.9.9", Some(5.0))];
+    let batch = CallBatchId::generate();
+    // At once, and one after the other.
+    let crowd = (0..8).map(|_| services.performance.record_once(batch, &calls));
+    for recorded in futures_util::future::join_all(crowd).await {
+        assert_eq!(recorded.unwrap(), 2);
+    }
+    assert_eq!(services.performance.record_once(batch, &calls).await.unwrap(), 2);
+    let of_version =
+        async || services.performance.of_version(&agent("writer"), version("1.0.0")).await.unwrap()[0].calls;
+    assert_eq!(of_version().await, 2);
+    assert_eq!(services.performance.record_once(CallBatchId::generate(), &calls).await.unwrap(), 2);
+    assert_eq!(of_version().await, 4);
+    // A batch that failed left no trace.
+    let failing = CallBatchId::generate();
+    let faulty = [RecordedCall { error_kind: Some("No name".into()), ..call("1.0.0", None) }];
+    services.performance.record_once(failing, &faulty).await.unwrap_err();
+    assert_eq!(services.performance.record_once(failing, &calls).await.unwrap(), 2);
+    // Ids are forgotten in the end.
+    sqlx::query("update agent_call_batches set recorded_at = now() - interval '3 days'").execute(&pool).await.unwrap();
+    services.performance.forget(std::time::Duration::from_hours(24 * 3650)).await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from agent_call_batches").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_is_not_known_of_a_call_is_not_taken_for_nothing(pool: PgPool) {
+    let services = services(&pool);
+    for number in ["1.0.0", "1.1.0", "1.2.0"] {
+        draft(&services.management, "writer", number).await;
+    }
+    let now = |number: &str| RecordedCall { at: Utc::now(), ..call(number, Some(5.0)) };
+    let unknown =
+        |number: &str| RecordedCall { cost_usd: None, output_tokens: None, input_tokens: None, ..now(number) };
+    let free = RecordedCall { cost_usd: Some(0.0), ..now("1.2.0") };
+    let calls = [now("1.0.0"), unknown("1.0.0"), unknown("1.1.0"), free];
+    assert_eq!(services.performance.record(&calls).await.unwrap(), 4);
+    let of = async |number: &str| {
+        let figures = services.performance.of_version(&agent("writer"), version(number)).await.unwrap();
+        (figures[0].calls, figures[0].cost_usd, figures[0].output_tokens)
+    };
+    assert_eq!(of("1.0.0").await, (2, Some(0.002), Some(20.0)));
+    assert_eq!(of("1.1.0").await, (1, None, None));
+    assert_eq!(of("1.2.0").await, (1, Some(0.0), Some(20.0)));
+    let metrics = services.metrics.of_prompts(Some(&agent("writer")), MetricsRange::Day).await.unwrap();
+    let costs: Vec<_> = metrics.versions.iter().map(|row| (row.version, row.calls.mean_cost_usd())).collect();
+    assert_eq!(costs, [(version("1.0.0"), Some(0.002)), (version("1.1.0"), None), (version("1.2.0"), Some(0.0))]);
+    let kept: (i64, i64, i64) =
+        sqlx::query_as("select count(*), count(cost_usd), count(output_tokens) from agent_calls")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert_eq!(kept, (4, 2, 2));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_call_that_was_cancelled_is_kept_and_added_up_nowhere(pool: PgPool) {
+    let services = services(&pool);
+    draft(&services.management, "writer", "1.0.0").await;
+    let cancelled = RecordedCall { error_kind: Some("cancelled".into()), at: Utc::now(), ..call("1.0.0", Some(5.0)) };
+    assert_eq!(services.performance.record(&[cancelled.clone(), cancelled]).await.unwrap(), 2);
+    assert_eq!(services.performance.of_version(&agent("writer"), version("1.0.0")).await.unwrap(), []);
+    let metrics = services.metrics.of_prompts(Some(&agent("writer")), MetricsRange::Day).await.unwrap();
+    assert_eq!((metrics.agents[0].calls.calls, metrics.failures[0].kind.as_str()), (0, "cancelled"));
+    assert_eq!(metrics.failures[0].calls, 2);
 }

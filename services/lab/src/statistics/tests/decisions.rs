@@ -185,3 +185,136 @@ fn a_detectable_difference_is_detected_and_a_smaller_one_is_not() {
     }
     assert_eq!(power::detectable_pass_difference(5, 0.5, 0.05), None);
 }
+
+#[test]
+fn resamples_of_few_values_are_counted() {
+    // Of 27 resamples of 0, 1 and 1: one has the sum 0, six have 1, twelve have 2, eight have 3.
+    let means = lattice::Lattice::of(&differences(&[0.0, 0.2, 0.2])).unwrap().resampled().unwrap();
+    assert_close(means.share_below(), (1.0 + 6.0 + 12.0 / 2.0) / 27.0, "share below");
+    assert_close(means.quantile_below(0.03), 0.0, "1 of 27 is more than 3 percent");
+    assert_close(means.quantile_below(0.04), 0.2 / 3.0, "1 of 27 is less than 4 percent");
+    assert_close(means.quantile_above(0.29), 0.2, "8 of 27 are more than 29 percent");
+    assert_close(means.quantile_above(0.30), 0.4 / 3.0, "8 of 27 are less than 30 percent");
+}
+
+#[test]
+fn counting_resamples_gives_what_drawing_comes_near() {
+    let thirds: Vec<f64> = (0..60_u32).map(|case| (f64::from(case * 7 % 5) - 1.5).round() / 3.0).collect();
+    let sample = differences(&thirds);
+    let of = |estimate: Estimate| estimate.interval.unwrap();
+    let counted = of(bootstrap::mean_difference(&sample, None, Confidence::NINETY_FIVE, 1));
+    let drawn = of(bootstrap::from_resamples(&sample, None, Confidence::NINETY_FIVE, 1, 99_999));
+    // Means come in steps of a third of a case.
+    let step = 1.0 / 3.0 / 60.0 + 1e-9;
+    assert!((counted.lower - drawn.lower).abs() <= step && (counted.upper - drawn.upper).abs() <= step, "{drawn:?}");
+    assert_eq!(counted, of(bootstrap::mean_difference(&sample, None, Confidence::NINETY_FIVE, 2)), "no seed matters");
+}
+
+#[test]
+fn differences_without_a_step_are_drawn() {
+    let odd: Vec<f64> = (1..40_u32).map(|case| f64::from(case).sqrt() - 3.0).collect();
+    assert!(lattice::Lattice::of(&differences(&odd)).is_none());
+    assert!(lattice::Lattice::of(&differences(&[0.0, 0.0])).is_none());
+    let large = differences(&(0..20_000).map(|case| f64::from((case * 7919) % 1000 - 480)).collect::<Vec<_>>());
+    assert!(lattice::Lattice::of(&large).unwrap().as_far().is_none(), "it would take too long");
+}
+
+#[test]
+fn a_winner_needs_the_interval_too() {
+    let mut evidence = scores(&[0.1, 0.2, 0.3, 0.2, 0.1, 0.4, 0.3, 0.2]);
+    assert_eq!(judged(evidence.clone()), Outcome::BIsBetter);
+    evidence.difference.interval = Some(Interval { lower: 0.0, upper: 0.5 });
+    assert!(matches!(judged(evidence), Outcome::CannotTell { doubt: Doubt::Chance, .. }));
+}
+
+#[test]
+fn equivalence_does_not_hide_what_another_deciding_metric_tells() {
+    let plan = Plan { deciding_metrics: 2, ..PLAN };
+    let equal = || Evidence::of_passes("passes", passes((950, 10, 12, 28)), plan);
+    let slower = [100.0, 240.0, 310.0, 90.0, 50.0, 400.0, 170.0, 20.0, 130.0];
+    let of = |values: &[f64]| verdict(equal(), vec![latency(values, plan)], Some(0.03), plan).outcome;
+    let doubt = Doubt::OthersDiffer { margin: 0.03, metrics: vec!["latency".into()] };
+    assert_eq!(of(&slower), Outcome::CannotTell { doubt: doubt.clone(), cases_needed: None });
+    assert_eq!(of(&slower.map(|value| -value)), Outcome::CannotTell { doubt, cases_needed: None });
+    assert_eq!(of(&[1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5]), Outcome::Equivalent { margin: 0.03 });
+}
+
+/// Latencies of so many cases on which B is quicker, while others were left out.
+fn quicker(cases: usize, left_out: LeftOut) -> Evidence {
+    let sample = differences(&(0..cases).map(|case| -10.0 - case as f64).collect::<Vec<_>>());
+    latency(sample.as_slice(), PLAN).leaving_out(left_out, |side| {
+        latency(sample.with_more(left_out.one_sided(), None, side == Side::A).as_slice(), PLAN)
+    })
+}
+
+#[test]
+fn a_version_does_not_win_by_the_cases_that_it_did_not_fail() {
+    let of = |cases, left_out| verdict(quicker(cases, left_out), Vec::new(), None, PLAN);
+    let left_out = |of_a, of_b, of_both| LeftOut { of_a, of_b, of_both };
+    let doubt = |too_many| Outcome::CannotTell { doubt: Doubt::LeftOut { too_many }, cases_needed: None };
+    assert_eq!(of(20, left_out(0, 0, 0)).outcome, Outcome::BIsBetter);
+    assert_eq!(of(20, left_out(0, 20, 0)).outcome, doubt(true));
+    assert_eq!(of(20, left_out(3, 0, 3)).outcome, doubt(true), "whosever they are");
+    // One of 21 does not turn it. Of eight, one makes 8 of 9 ranks, and the largest speaks against it.
+    assert_eq!(of(20, left_out(0, 1, 0)).outcome, Outcome::BIsBetter);
+    assert_eq!(of(20, left_out(0, 0, 4)).outcome, Outcome::BIsBetter, "nobody is favoured");
+    let few = of(8, left_out(0, 2, 0));
+    assert_eq!(few.outcome, doubt(false));
+    assert_eq!((few.primary.points_to, few.primary.favours), (Some(Side::B), None));
+}
+
+#[test]
+fn equivalence_needs_the_cases_that_were_left_out() {
+    let of = |of_b| {
+        let evidence =
+            |only_a, only_b| Evidence::of_passes("passes", passes((950, 10 + only_a, 12 + only_b, 28)), PLAN);
+        let left_out = LeftOut { of_b, ..LeftOut::default() };
+        let found = evidence(0, 0).leaving_out(left_out, |side| match side {
+            Side::A => evidence(of_b, 0),
+            Side::B => evidence(0, of_b),
+        });
+        verdict(found, Vec::new(), Some(0.03), PLAN).outcome
+    };
+    assert_eq!(of(5), Outcome::Equivalent { margin: 0.03 });
+    assert_eq!(of(50), Outcome::CannotTell { doubt: Doubt::LeftOut { too_many: false }, cases_needed: None });
+}
+
+#[test]
+fn a_metric_with_cases_left_out_still_contradicts() {
+    let plan = Plan { deciding_metrics: 2, ..PLAN };
+    let better = scores(&[0.1, 0.2, 0.3, 0.2, 0.1, 0.4, 0.3, 0.2, 0.5]);
+    let slower = differences(&[100.0, 240.0, 310.0, 90.0, 50.0, 400.0, 170.0, 20.0, 130.0]);
+    let left_out = LeftOut { of_b: 9, ..LeftOut::default() };
+    let other = latency(slower.as_slice(), plan)
+        .leaving_out(left_out, |side| latency(slower.with_more(9, None, side == Side::A).as_slice(), plan));
+    let doubt = Doubt::MetricsDisagree { metrics: vec!["latency".into()] };
+    assert_eq!(verdict(better, vec![other], None, plan).outcome, Outcome::CannotTell { doubt, cases_needed: None });
+}
+
+#[test]
+fn of_votes_the_cases_needed_count_ties_too() {
+    let needed = |votes: Votes| match judged(Evidence::of_votes("votes", votes, PLAN)) {
+        Outcome::CannotTell { cases_needed, doubt } => (cases_needed, doubt),
+        told => panic!("{told:?}"),
+    };
+    // Of 200 cases 3 were decided, and 6 decided ones are the least.
+    let (cases, doubt) = needed(Votes { for_a: 0, for_b: 3, ties: 197 });
+    assert_eq!((cases, doubt), (Some(400), Doubt::TooFewCases { fewest: 6 }));
+    let (all_decided, _) = needed(Votes { for_a: 8, for_b: 12, ties: 0 });
+    let (half_decided, _) = needed(Votes { for_a: 8, for_b: 12, ties: 20 });
+    assert_eq!(half_decided.unwrap(), 2 * all_decided.unwrap());
+    assert_eq!(needed(Votes { for_a: 0, for_b: 0, ties: 9 }).0, None, "nothing hints at a number");
+}
+
+#[test]
+fn the_cases_needed_have_to_tell_it_from_the_noise() {
+    let up = scores(&[0.1, 0.2, 0.3, 0.2, 0.1, 0.4, 0.3, 0.2]);
+    let floor = NoiseFloor::of(&Estimate { value: 0.3, interval: None });
+    let found = verdict(up.with_noise_floor(floor), Vec::new(), None, PLAN);
+    let Outcome::CannotTell { doubt: Doubt::Noise { .. }, cases_needed: Some(needed) } = found.outcome else {
+        panic!()
+    };
+    let detectable = found.primary.detectable.unwrap();
+    assert!(detectable > found.primary.evidence.detectable.unwrap());
+    assert_eq!(needed, power::cases_for_difference(8, detectable, found.primary.evidence.difference.value));
+}
