@@ -1,5 +1,5 @@
 // What the page holds in its hands.
-import { editor, type IDisposable, KeyCode, KeyMod } from "monaco-editor/editor";
+import { editor, type IDisposable, KeyCode, KeyMod, Range } from "monaco-editor/editor";
 import { ExactText } from "./exact-text";
 import { options } from "./options";
 import { ThemeFollower } from "./theme";
@@ -37,6 +37,7 @@ export class PromptEditor {
     this.#place.className = "monaco-component";
     host.append(this.#place);
     setKnownVariables(model, knownVariables);
+    colourTheBeginning(model);
     this.#editor = editor.create(this.#place, { ...options(ariaLabel), model });
     this.#marks = new VariableMarks(this.#editor, model);
     this.#parts = [
@@ -75,8 +76,14 @@ export class PromptEditor {
     this.#marks.refresh();
   }
 
-  focus(): void {
-    if (!this.isDisposed()) this.#editor.focus();
+  /** Takes the focus, with what is selected between two places of the text, in UTF-16 units as a text area counts them. */
+  focus(start: number, end: number): void {
+    if (this.isDisposed()) return;
+    const { model } = this.#text;
+    const selection = Range.fromPositions(model.getPositionAt(start), model.getPositionAt(end));
+    this.#editor.setSelection(selection);
+    this.#editor.revealRange(selection);
+    this.#editor.focus();
   }
 
   /** Shows a line, counted from 1, in the middle, and puts the cursor there. */
@@ -97,4 +104,19 @@ export class PromptEditor {
   isDisposed(): boolean {
     return this.#lastText !== undefined;
   }
+}
+
+// About what a window shows, and little enough not to be noticed.
+const COLOURED_CHARACTERS = 20_000;
+const COLOURED_LINES = 60;
+
+/** Monaco colours a text when nothing else is to be done, which on a busy machine shows it plain at first. */
+function colourTheBeginning(model: editor.ITextModel): void {
+  let line = 0;
+  for (let characters = 0; line < Math.min(COLOURED_LINES, model.getLineCount()); line += 1) {
+    characters += model.getLineLength(line + 1);
+    if (characters > COLOURED_CHARACTERS) break;
+  }
+  // Of what it gives nothing is needed: it looks at this line and all above.
+  if (line > 0) editor.colorizeModelLine(model, line);
 }

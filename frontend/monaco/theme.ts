@@ -51,7 +51,7 @@ function rules(color: Color): editor.ITokenThemeRule[] {
   });
   return [
     rule("", "--text"),
-    rule("heading", "--text", "bold"),
+    rule("heading", "--accent", "bold"),
     rule("strong", "--text", "bold"),
     rule("emphasis", "--text", "italic"),
     rule("code", "--text-soft"),
