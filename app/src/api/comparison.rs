@@ -199,7 +199,9 @@ pub async fn open_comparison(query: ComparisonQuery, rest: Vec<(String, String)>
         named.remove(&format!("other_{side}"));
         named.insert(side, name(content));
     }
-    let address = format!("/agents/{}/compare{}", query.agent, named.to_query_string());
+    // A dot means nothing in a query, and versions read better with it.
+    let named = named.to_query_string().replace("%2E", ".");
+    let address = format!("/agents/{}/compare{named}", query.agent);
     crate::error::lead_to(&address);
     Ok(Compared::At(address))
 }

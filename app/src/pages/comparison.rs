@@ -348,7 +348,7 @@ fn Figures(
     })
     .collect_view();
     view! {
-        <section class="figures" aria-labelledby="figures-title">
+        <section class="comparison-figures" aria-labelledby="figures-title">
             <h2 id="figures-title" class="visually-hidden">"In numbers"</h2>
             <ul class="counts" aria-label="Size">{counts}</ul>
             {names("Variables", [variables_added, variables_removed, Vec::new()])}

@@ -110,12 +110,12 @@ fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView
     };
     let options = agents.into_iter().map(|agent| (agent.clone(), agent)).collect();
     view! {
-        <section aria-labelledby="runs-title">
+        <section class="lab-section" aria-labelledby="runs-title">
             <h2 id="runs-title">"Runs"</h2>
             {runs}
             {steps}
         </section>
-        <section aria-labelledby="sets-title">
+        <section class="lab-section" aria-labelledby="sets-title">
             <h2 id="sets-title">"Test cases"</h2>
             {set_list(sets, now)}
             <form class="filters" method="post" action="/lab/sets">
@@ -125,7 +125,7 @@ fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView
             </form>
             {form.notice(&["agent_type", "name"])}
         </section>
-        <section aria-labelledby="models-title">
+        <section class="lab-section" aria-labelledby="models-title">
             <h2 id="models-title">"Models"</h2>
             {(!is_reachable)
                 .then(|| {
