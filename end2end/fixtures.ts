@@ -75,11 +75,14 @@ export const test = base.extend<Options & Fixtures>({
     expect(said.filter((text) => !expectedInConsole.some((known) => known.test(text)))).toEqual([]);
   },
 
-  otherPage: async ({ browser, expectedInConsole }, use) => {
+  otherPage: async ({ browser, expectedInConsole }, use, info) => {
     const context = await browser.newContext();
     const page = await context.newPage();
     const said = listen(page);
     await use(page);
+    if (info.status === info.expectedStatus && (await isOurs(page))) {
+      expect(await violations(page), `the audit of ${page.url()} at the end, in the other browser`).toEqual([]);
+    }
     await context.close();
     expect(said.filter((text) => !expectedInConsole.some((known) => known.test(text)))).toEqual([]);
   },

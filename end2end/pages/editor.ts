@@ -5,6 +5,12 @@ import { hydrated } from "./hydrated.js";
 export class EditorPage {
   /** The text in Monaco. */
   readonly text: Locator;
+  /** Monaco as a whole. */
+  readonly editor: Locator;
+  /** What Monaco offers to complete a word with. */
+  readonly suggestions: Locator;
+  /** Monaco's search. */
+  readonly find: Locator;
   /** The text in the page's own text area: what there is without scripts. */
   readonly area: Locator;
   readonly textProblem: Locator;
@@ -25,6 +31,9 @@ export class EditorPage {
 
   constructor(readonly page: Page) {
     this.text = page.getByRole("textbox", { name: /^Prompt\. / });
+    this.editor = page.locator(".monaco .monaco-editor").first();
+    this.suggestions = page.locator(".suggest-widget.visible .monaco-list-row");
+    this.find = this.editor.locator(".find-widget.visible");
     this.area = page.getByRole("textbox", { name: "Prompt", exact: true });
     this.textProblem = page.locator("#text-problem");
     this.size = page.getByLabel("Size of the text");
@@ -93,6 +102,17 @@ export class EditorPage {
         .toSorted((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)
         .map((line) => (line.textContent ?? "").replaceAll("\u00a0", " ")),
     );
+  }
+
+  /** A piece of the text that has one style. */
+  piece(text: string): Locator {
+    const spaced = text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(" ", "\\s");
+    return this.editor.locator(".view-line span span").filter({ hasText: new RegExp(`^${spaced}$`) });
+  }
+
+  /** The controls of the sections that are open, or folded away. */
+  folded(state: "expanded" | "collapsed"): Locator {
+    return this.editor.locator(`.codicon-folding-${state}`);
   }
 
   /** Brings the draft back that is offered. */

@@ -284,7 +284,7 @@ test("filters that mean nothing do no harm", async ({ page, registry, auditTheme
     const answer = await page.goto(`/agents/${agent}?${query}`);
     expect(answer?.status(), query).toBe(200);
   }
-  for (const [name, status, said] of [["nobody_here", 404, "There is no agent nobody_here"], ["Bad Name", 400, "is not an agent type"]] as const) {
+  for (const [name, status, said] of [["zz99zz", 200, "There is no agent “zz99zz”"], ["<b>", 200, "There is no agent “<b>”"]] as const) {
     await history.open();
     await history.filters.getByLabel("Agent").fill(name);
     const [answer] = await Promise.all([
@@ -293,7 +293,7 @@ test("filters that mean nothing do no harm", async ({ page, registry, auditTheme
     ]);
     expect(answer.status()).toBe(status);
     await hydrated(page);
-    await expect(page.getByRole("alert")).toContainText(said);
+    await expect(page.getByText(said)).toBeVisible();
     await expect(history.filters.getByLabel("Agent")).toHaveValue(name);
     await auditThemes();
   }

@@ -20,12 +20,15 @@ test("words are marked inside lines, and figures tell the rest", async ({ page, 
   await expect(comparison.table.locator(".removed", { hasText: "language" })).toContainText("−You review {{language}} code.");
   await expect(comparison.summary).toHaveText("2 lines added · 2 removed");
   const figures = comparison.figures;
-  await expect(figures.getByRole("row", { name: /^Characters/ })).toHaveText("Characters5457+3");
-  await expect(figures.getByRole("row", { name: /^Lines/ })).toHaveText("Lines44±0");
-  await expect(figures).toContainText("Variables added+framework");
-  await expect(figures).toContainText("Variables removed−language");
-  await expect(figures).toContainText("Sections added+Limits");
-  await expect(figures).toContainText("Sections removed−Tone");
+  const size = figures.getByRole("list", { name: "Size" }).getByRole("listitem");
+  await expect(size.filter({ hasText: "Characters" })).toHaveText("Characters 54 → 57 +3");
+  await expect(size.filter({ hasText: "Lines" })).toHaveText("Lines 4 → 4 ±0");
+  const names = (title: string) => figures.getByRole("list", { name: title }).getByRole("listitem");
+  await expect(names("Variables")).toHaveText([/added\s+framework$/, /removed\s+language$/]);
+  await expect(names("Sections").filter({ hasText: "added" })).toContainText("Limits");
+  await expect(names("Sections").filter({ hasText: "removed" })).toContainText("Tone");
+  const begin = await comparison.table.evaluate((table) => table.getBoundingClientRect().top + window.scrollY);
+  expect(begin, "the difference begins in the upper 40 % of the first screen").toBeLessThanOrEqual(360);
   await expect(page.getByRole("region", { name: "Performance" })).toContainText("No data yet.");
   await auditThemes();
   await comparison.view("Unified").click();
@@ -200,9 +203,11 @@ test("without versions in its address it compares what is live with the newest",
   const agent = await registry.agent("One.\n");
   await registry.create(agent, "1.1.0", "Two.\n");
   const comparison = new ComparisonPage(page);
-  await page.goto(`/agents/${agent}/compare`);
+  await page.goto(`/agents/${agent}/compare?view=unified`);
   await hydrated(page);
   await expect(comparison.sides).toContainText(["1.0.0", "1.1.0"]);
+  // The address says all of it from now on.
+  await expect(page).toHaveURL(/\?view=unified&base=1\.0\.0&head=1\.1\.0$/);
   await registry.promote(agent, "1.1.0");
   await page.reload();
   await expect(comparison.sides).toContainText(["1.0.0", "1.1.0"]);

@@ -41,6 +41,15 @@ test("changes that do not collide are put together", async ({ page, otherPage, r
   await mine.conflict.getByText("Your change").click();
   await expect(mine.conflict.locator(".added").filter({ visible: true }).first()).toBeVisible();
   await expect(mine.conflict.locator(".added", { hasText: "You review Rust code." })).toBeVisible();
+  await mine.conflict.getByText("The base, 1.0.0").click();
+  await expect(mine.conflict.getByRole("region", { name: "Text of 1.0.0" })).toHaveText(BASE);
+  for (const [name, path] of [
+    ["Their version 1.0.1", "versions/1.0.1"],
+    ["Your base 1.0.0", "versions/1.0.0"],
+    ["Compare the whole texts", "compare?base=1.0.0&head=1.0.1"],
+  ] as const) {
+    await expect(mine.conflict.getByRole("link", { name })).toHaveAttribute("href", `/agents/${agent}/${path}`);
+  }
   await auditThemes();
 
   await expect.poll(() => mine.lines()).toEqual(changed({ 3: "You review Rust code.", 7: "Be brief and kind." }).split("\n"));
@@ -165,4 +174,24 @@ test("a prompt that is about conflict marks is saved", async ({ page, registry }
   await editor.save.click();
   await new VersionPage(page).saved(agent, "1.0.1");
   expect(await registry.text(agent, "1.0.1")).toBe(text);
+});
+
+test("whoever goes back behind what is live is given only what happened since", async ({ page, registry }) => {
+  const agent = await registry.agent(BASE);
+  await registry.release(agent, "1.1.0", changed({ 3: "You review Go code." }), { base_version: "1.0.0" });
+  const editor = new EditorPage(page);
+  await editor.open(agent, "1.0.0");
+  await editor.replaceLine(1, "# Task");
+  await registry.release(agent, "1.2.0", changed({ 3: "You review Go code.", 7: "Be kind." }), { base_version: "1.1.0" });
+  await editor.save.click();
+  await expect(editor.conflict).toContainText("Both changes are together");
+  await editor.conflict.getByText("Their change, 1.2.0, against 1.1.0").click();
+  await expect(editor.conflict.locator(".added").filter({ visible: true })).toHaveCount(1);
+  await expect(editor.conflict.locator(".added").filter({ visible: true })).toContainText("Be kind.");
+  await expect(editor.conflict.getByRole("link", { name: "Their base 1.1.0" })).toBeVisible();
+  await editor.ready();
+  await expect.poll(() => editor.lines()).toEqual(changed({ 1: "# Task", 7: "Be kind." }).split("\n"));
+  await editor.saveAndPromote.click();
+  await new VersionPage(page).saved(agent, "1.2.1");
+  expect((await registry.active(agent)).text).toBe(changed({ 1: "# Task", 7: "Be kind." }));
 });

@@ -222,6 +222,21 @@ test("the history of all agents has a filter for one", async ({ page, registry, 
   await expect(page).toHaveURL(new RegExp(`agent=${other}`));
 });
 
+test("a part of a name finds its agent, and one that is shared offers all of them", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent("One.\n");
+  const history = new HistoryPage(page);
+  await history.open(undefined, `?agent=${agent.slice(1)}`);
+  await expect(history.count).toHaveText("1 version");
+  await history.filters.getByLabel("Agent").fill("_dev");
+  await history.filters.getByRole("button", { name: "Filter" }).click();
+  await expect(page.getByText("There is no agent “_dev”")).toBeVisible();
+  await hydrated(page);
+  await auditThemes();
+  await page.locator("main").getByRole("link", { name: "backend_dev", exact: true }).click();
+  await expect(page).toHaveURL(/agent=backend/);
+  await expect(page.locator("table.versions")).toContainText("backend_dev");
+});
+
 test("versions of two agents are compared from the history of all", async ({ page, registry }) => {
   const word = registry.word();
   const [one, other] = [await registry.agent(`${word} one.\n`), await registry.agent(`${word} other.\n`)];

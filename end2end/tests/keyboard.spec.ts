@@ -91,7 +91,7 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
 
   await page.keyboard.press("g");
   await page.keyboard.press("c");
-  await expect(page).toHaveURL(/\/compare$/);
+  await expect(page).toHaveURL(/\/compare\?base=1\.0\.0&head=1\.1\.0$/);
   const comparison = new ComparisonPage(page);
   await expect(comparison.summary).toHaveText("1 line added · 0 removed");
   await hydrated(page);
@@ -155,6 +155,53 @@ test("n and p go through the changes of a comparison", async ({ page, registry }
     await expect(comparison.changes.nth(change)).toBeFocused();
     await expectFocusVisible(page);
   }
+});
+
+test("n and p begin where the reader is, and lines have addresses", async ({ page, registry }) => {
+  const base = Array.from({ length: 60 }, (_, index) => `Line ${index + 1}.`);
+  const head = base.map((text, index) => ([9, 29, 49].includes(index) ? `${text} Changed.` : text));
+  const agent = await registry.agent(base.join("\n"));
+  await registry.create(agent, "1.1.0", head.join("\n"));
+  const comparison = new ComparisonPage(page);
+  for (const [key, change] of [["n", 2], ["p", 1]] as const) {
+    // Each time a page of its own: with the hash alone the browser would stay where it is.
+    await page.goto("/");
+    await comparison.open(agent, "1.0.0", "1.1.0", "&open=all#H40");
+    await expect(comparison.table.locator("#H40")).toBeInViewport();
+    await page.keyboard.press(key);
+    await expect(comparison.changes.nth(change)).toBeFocused();
+  }
+  await page.keyboard.press("j");
+  await expect(comparison.table.locator("#B30")).toBeFocused();
+  await expectFocusVisible(page);
+  await page.keyboard.press("j");
+  await expect(comparison.table.locator("#B31")).toBeFocused();
+  await page.keyboard.press("l");
+  await expect(comparison.table.locator("#H31")).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/#H31$/);
+});
+
+test("rows open what they are about, and the history is one key away everywhere", async ({ page, registry }) => {
+  const word = registry.word();
+  const agent = await registry.agent(`Be ${word}.\n`);
+  await page.goto("/");
+  await hydrated(page);
+  await page.keyboard.press("g");
+  await page.keyboard.press("h");
+  await expect(page).toHaveURL(/\/history$/);
+  await page.goto(`/history?agent=${agent}`);
+  await hydrated(page);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(new RegExp(`/agents/${agent}/versions/1.0.0$`));
+  await page.goto(`/?q=${word}`);
+  await hydrated(page);
+  await page.keyboard.press("j");
+  await expect(page.locator(".found li").first()).toBeFocused();
+  await expectFocusVisible(page);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(new RegExp(`/agents/${agent}/versions/1.0.0$`));
 });
 
 test("keys belong to the field that is written in", async ({ page, registry }) => {

@@ -4,6 +4,7 @@ import { expect, test } from "../fixtures.js";
 import { ComparisonPage } from "../pages/comparison.js";
 import { EditorPage } from "../pages/editor.js";
 import { HistoryPage } from "../pages/history.js";
+import { hydrated } from "../pages/hydrated.js";
 import { OverviewPage } from "../pages/overview.js";
 import { PromotionDialog } from "../pages/promotion.js";
 import { VersionPage } from "../pages/version.js";
@@ -29,6 +30,47 @@ async function beyond(page: Page): Promise<string[]> {
     return found;
   });
 }
+
+test.describe("by touch", () => {
+  test.use({ hasTouch: true });
+
+  test("every page is reached from the first one", async ({ page, registry, auditThemes }) => {
+    const agent = await registry.agent("Be brief.\n");
+    const rail = new OverviewPage(page).rail;
+    for (const [name, url] of [
+      ["History", /\/history$/],
+      ["Lab", /\/lab$/],
+      ["Metrics", /\/metrics\/prompts$/],
+      ["New agent", /\/new$/],
+      ["API", /\/docs\/$/],
+      [agent, new RegExp(`/agents/${agent}$`)],
+      ["Agents", /\/$/],
+    ] as const) {
+      await page.goto("/");
+      await hydrated(page);
+      await rail.getByText("Menu").tap();
+      const link = name === agent ? rail.locator(".rail-fold li").filter({ hasText: agent }).getByRole("link") : rail.locator(".rail-pages").getByRole("link", { name, exact: true });
+      await expect(link).toBeVisible();
+      expect(await beyond(page), name).toEqual([]);
+      await link.tap();
+      await expect(page).toHaveURL(url);
+    }
+    await page.goto("/");
+    await hydrated(page);
+    await rail.getByText("Menu").tap();
+    await auditThemes();
+  });
+
+  test("nothing that is out of sight takes the focus", async ({ page }) => {
+    await page.goto("/");
+    await hydrated(page);
+    for (let steps = 0; steps < 25; steps += 1) {
+      await page.keyboard.press("Tab");
+      const box = await page.locator(":focus").boundingBox();
+      if (box) expect(box.width * box.height, await page.locator(":focus").evaluate((element) => element.outerHTML.slice(0, 120))).toBeGreaterThan(16);
+    }
+  });
+});
 
 test("the overview and its search", async ({ page, registry, auditThemes }) => {
   const word = registry.word();

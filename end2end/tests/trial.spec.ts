@@ -30,3 +30,16 @@ test("a text is tried beside the live version, and nothing is saved", async ({ p
   await expect.poll(() => editor.lines()).toEqual(["answer: The new one for {{reader}}.", ""]);
   expect(await registry.active(agent)).toEqual({ version: "1.0.0", text: "answer: The live one.\n" });
 });
+
+test("Control Enter asks, where the question is written", async ({ page, registry }) => {
+  const agent = await registry.agent("answer: The live one.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.tab("Try it").click();
+  await page.getByLabel("Model", { exact: true }).fill("compatible::test-model");
+  await page.getByLabel("What a user says").fill("Hello.");
+  await page.getByLabel("What a user says").press("Control+Enter");
+  await expect(page.getByRole("region", { name: "As it is written" })).toHaveText("The live one.");
+  await expect(page).toHaveURL(/\/edit$/);
+  expect(await registry.versions(agent)).toEqual(["1.0.0"]);
+});
