@@ -57,7 +57,9 @@ lint: ## Check format, lints, boundaries and query metadata
 unit: ## Run the unit, database, REST and process tests
 	@echo "==> unit, database, REST and process tests"
 	@cargo build --quiet -p server
-	@$(with_database) cargo test $(server_side)
+	@# One test at a time: pages are rendered on threads that all tests of a process share, and a test that is over leaves them with
+	@# connections that nobody drives any more; a page of another test can then wait for one until its request is given up.
+	@$(with_database) env RUST_TEST_THREADS=1 cargo test $(server_side)
 
 browser: build ## Run the browser tests
 	@$(setup) test

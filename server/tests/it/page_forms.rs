@@ -60,7 +60,8 @@ async fn what_the_editor_sends_is_saved_with_the_line_breaks_of_its_base(pool: P
         let request =
             Request::get(format!("/agents/{agent}/edit")).header(header::COOKIE, cookie.split(';').next().unwrap());
         let page = client.send(request.body(axum::body::Body::empty()).unwrap()).await;
-        assert!(String::from_utf8(page.body).unwrap().contains("value=\"Ada; Løve\""));
+        let page = String::from_utf8(page.body).unwrap();
+        assert!(page.contains("value=\"Ada; Løve\""), "{page}");
     }
 }
 
