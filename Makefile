@@ -57,9 +57,7 @@ lint: ## Check format, lints, boundaries and query metadata
 unit: ## Run the unit, database, REST and process tests
 	@echo "==> unit, database, REST and process tests"
 	@cargo build --quiet -p server
-	@# One test at a time: with two, a page test of the server now and then waited until its request was given up. Pages are rendered
-	@# on threads that all tests of a process share, each test on a runtime of its own; a server has one runtime.
-	@$(with_database) env RUST_TEST_THREADS=1 cargo test $(server_side)
+	@$(with_database) cargo test $(server_side)
 
 browser: build ## Run the browser tests
 	@$(setup) test

@@ -126,6 +126,11 @@ impl Load {
         self.seen.iter().map(|seen| of(seen).load(Ordering::Relaxed)).collect()
     }
 
+    /// Answers of either kind, by reader.
+    pub fn answers(&self) -> Vec<u64> {
+        self.counts(|seen| &seen.fresh).iter().zip(self.counts(|seen| &seen.stale)).map(|(a, b)| a + b).collect()
+    }
+
     /// Stops, and gives the versions whose creation was acknowledged. Every answer was checked on the way.
     pub async fn end(self) -> Vec<Version> {
         self.stop.store(true, Ordering::Relaxed);

@@ -5,6 +5,8 @@ mod lab;
 mod live;
 mod texts;
 
+use std::sync::LazyLock;
+
 use app::{App, shell};
 use axum::{
     Router,
@@ -20,7 +22,7 @@ use leptos::{
     nonce::use_nonce,
     prelude::{provide_context, use_context},
 };
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_route_list};
 use tower::ServiceExt;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
@@ -28,6 +30,10 @@ use crate::{
     observe::{self, RequestId},
     state::AppState,
 };
+
+/// The addresses of the pages, once for a process: while they are listed, leptos (leptos_server 0.8.8) loads nothing for any page
+/// of the process, and a page that began meanwhile, of another router, would wait for ever.
+static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// Every page, every server function, and the files beside them.
 pub fn router(state: &AppState) -> Router {
@@ -47,7 +53,7 @@ pub fn router(state: &AppState) -> Router {
     let pages = Router::new()
         .leptos_routes_with_context(
             state,
-            generate_route_list(App),
+            ROUTES.clone(),
             {
                 let state = state.clone();
                 move || provide_page_context(&state)
