@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use http::header;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -18,6 +19,9 @@ const ANSWER: Duration = Duration::from_secs(120);
 
 /// How long a server may be away while its run is followed: a run goes on when its server is started again.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Names of sets that are told when the one that is meant is not there.
+const SHOWN: usize = 10;
 
 /// B is better, or as good.
 const GOOD: u8 = 0;
@@ -75,6 +79,9 @@ pub struct RunArguments {
     /// The largest difference that does not matter, in the units of the primary metric: 0.05 is five percent of the cases.
     #[arg(long)]
     margin: Option<f64>,
+    /// How sure the verdict is; 0.95 if not given.
+    #[arg(long)]
+    confidence: Option<f64>,
     /// The model that judges.
     #[arg(long)]
     judge: Option<String>,
@@ -87,6 +94,9 @@ pub struct RunArguments {
     /// The model's temperature.
     #[arg(long)]
     temperature: Option<f64>,
+    /// The model's top-p, above 0 and up to 1.
+    #[arg(long)]
+    top_p: Option<f64>,
     /// Tokens that an answer may have.
     #[arg(long)]
     max_tokens: Option<u32>,
@@ -135,13 +145,15 @@ fn code_of(report: &Value) -> u8 {
 async fn experiment(arguments: &RunArguments) -> anyhow::Result<Value> {
     let server = Server::new(&arguments.server)?;
     let agent = utf8_percent_encode(&arguments.agent, NON_ALPHANUMERIC);
-    let sets = server.get(&format!("sets?agent_type={agent}")).await?;
-    let sets = sets.as_array().map(Vec::as_slice).unwrap_or_default();
+    let sets = server.list(format!("sets?agent_type={agent}&limit=200")).await?;
     let set =
         sets.iter().find(|set| set["name"] == arguments.set || set["id"] == arguments.set).with_context(|| {
-            let names: Vec<_> = sets.iter().map(|set| text(&set["name"])).collect();
-            let known =
-                if names.is_empty() { "it has none yet".into() } else { format!("it has {}", names.join(", ")) };
+            let names: Vec<_> = sets.iter().take(SHOWN).map(|set| text(&set["name"])).collect();
+            let known = match sets.len().saturating_sub(SHOWN) {
+                _ if sets.is_empty() => "it has none yet".into(),
+                0 => format!("it has {}", names.join(", ")),
+                more => format!("it has {}, and {more} more", names.join(", ")),
+            };
             format!("{} has no set of test cases {:?}; {known}", arguments.agent, arguments.set)
         })?;
     let request = json!({
@@ -149,8 +161,8 @@ async fn experiment(arguments: &RunArguments) -> anyhow::Result<Value> {
         "model": arguments.model, "repeats": arguments.repeats, "concurrency": arguments.concurrency,
         "budget_usd": arguments.budget, "primary": arguments.primary, "deciding": arguments.deciding,
         "margin": arguments.margin, "judge": arguments.judge, "question": arguments.question,
-        "noise": arguments.noise, "temperature": arguments.temperature, "max_tokens": arguments.max_tokens,
-        "seed": arguments.model_seed,
+        "noise": arguments.noise, "temperature": arguments.temperature, "top_p": arguments.top_p,
+        "max_tokens": arguments.max_tokens, "seed": arguments.model_seed, "confidence": arguments.confidence,
     });
     let run = server.post("runs", &request).await?;
     let path = format!("runs/{}", text(&run["id"]));
@@ -201,15 +213,27 @@ impl Server {
         Ok(())
     }
 
+    /// Everything in a list, page after page.
+    async fn list(&self, mut path: String) -> anyhow::Result<Vec<Value>> {
+        let mut all = Vec::new();
+        loop {
+            let (page, next) = self.answer(self.client.get(format!("{}/{path}", self.base))).await?;
+            all.extend(page.as_array().cloned().unwrap_or_default());
+            let Some(next) = next else { return Ok(all) };
+            path = next;
+        }
+    }
+
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.answer(self.client.get(format!("{}/{path}", self.base))).await
+        Ok(self.answer(self.client.get(format!("{}/{path}", self.base))).await?.0)
     }
 
     async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.answer(self.client.post(format!("{}/{path}", self.base)).json(body)).await
+        Ok(self.answer(self.client.post(format!("{}/{path}", self.base)).json(body)).await?.0)
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    /// What was answered, and the path of the next page if it is one of a list.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<(Value, Option<String>)> {
         let response = request.send().await.with_context(|| {
             format!(
                 "the server at {} cannot be reached; start it with `verbatim serve`, or name it with --server",
@@ -217,14 +241,22 @@ impl Server {
             )
         })?;
         let failure = response.error_for_status_ref().err();
+        let next = response.headers().get(header::LINK).and_then(|link| next_of(link.to_str().ok()?));
         let body: Value = response.json().await.context("what answered is not a Verbatim server")?;
-        let Some(failure) = failure else { return Ok(body) };
+        let Some(failure) = failure else { return Ok((body, next)) };
         let detail = body["detail"].as_str().unwrap_or("the server refused, and did not say why").to_owned();
         if failure.status().is_some_and(|status| status.is_server_error()) {
             return Err(failure).context(detail);
         }
         bail!(detail)
     }
+}
+
+/// The path that a `Link` header of the lab leads to.
+fn next_of(link: &str) -> Option<String> {
+    let (address, rel) = link.strip_prefix('<')?.split_once('>')?;
+    let path = address.strip_prefix("/api/v1/lab/").filter(|_| rel.trim() == "; rel=\"next\"")?;
+    Some(path.to_owned())
 }
 
 /// Whether it is the server, or the way to it, that failed: that may pass. A refusal does not.
@@ -247,10 +279,11 @@ mod tests {
     fn every_argument_is_read_as_what_it_is() {
         let line = "verbatim lab run --agent writer --a 1.0.0 --b 1.1.0 --set Basics --model m::n --repeats 3 --concurrency 8 \
             --budget 1.5 --primary score --deciding latency,cost --margin 0.05 --judge m::j --question Which? --noise \
-            --temperature 0.2 --max-tokens 99 --model-seed 7 --json --server http://127.0.0.1:9";
+            --temperature 0.2 --top-p 0.9 --confidence 0.99 --max-tokens 99 --model-seed 7 --json --server http://127.0.0.1:9";
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
         let Some(Command::Lab(LabCommand::Run(arguments))) = cli.command else { panic!("another command") };
         assert_eq!((arguments.model_seed, arguments.repeats, arguments.budget), (Some(7), 3, Some(1.5)));
+        assert_eq!((arguments.top_p, arguments.confidence), (Some(0.9), Some(0.99)));
         assert_eq!(arguments.deciding, ["latency", "cost"]);
         assert!(arguments.noise && arguments.json && cli.serve.seed);
     }

@@ -1,5 +1,5 @@
-//! What the pages' forms send. They work without scripts: a success leads to a page, a refusal renders the same page again with
-//! everything that was written still in it.
+//! What the pages' forms send. They work without scripts: a success leads to a page, a refusal renders the same page
+//! again with everything that was written still in it.
 
 use app::{
     api::{EditForm, EditOutcome, RefusedPromotion, submit},
@@ -21,7 +21,7 @@ use serde::Deserialize;
 use versioning::{AgentType, Author, InvalidInput, Notes, Promotion, Reissue, Version, VersioningError};
 
 use super::provide_page_context;
-use crate::state::AppState;
+use crate::{api::problem::ApiError, observe::Refused, state::AppState};
 
 /// A form sends each byte of a prompt of 1 MiB in three, a line break in six; the notes come on top.
 const MAX_FORM: usize = 7 * 1024 * 1024;
@@ -45,8 +45,8 @@ pub fn router() -> Router<AppState> {
         .layer(DefaultBodyLimit::max(MAX_FORM))
 }
 
-/// What an address that only takes forms answers otherwise: the page that the form stands on, one step up. A refusal is shown at
-/// the form's own address, and from there the page is read anew, kept as a bookmark, or passed on.
+/// What an address that only takes forms answers otherwise: the page that the form stands on, one step up. A refusal is
+/// shown at the form's own address, and from there the page is read anew, kept as a bookmark, or passed on.
 pub(super) async fn one_step_up(uri: Uri) -> Redirect {
     let path = uri.path().rsplit_once('/').map_or("", |(above, _)| above);
     // Two slashes at the beginning would name another host.
@@ -81,13 +81,18 @@ async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request
                 }
                 _ => "Nothing was saved: the form could not be read. Go back: the browser still has what you wrote.",
             };
-            return page(status.as_u16(), EditOutcome::unread(status.as_u16(), message)).await;
+            let refused = ApiError::new(status, "unread_form", message).about(&agent.unwrap_or_default(), None);
+            return Refused::in_answer(
+                refused,
+                page(status.as_u16(), EditOutcome::unread(status.as_u16(), message)).await,
+            );
         }
     };
     if let Some(agent) = agent {
         form.agent_type = agent;
     }
-    let (author, draft) = (form.author.clone(), form.draft.clone());
+    let (author, draft, agent, base) =
+        (form.author.clone(), form.draft.clone(), form.agent_type.clone(), form.base.clone());
     match submit(&state.services, form).await {
         Ok(saved) => {
             // The browser forgets this one draft, whoever follows the address.
@@ -95,7 +100,17 @@ async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request
             let address = format!("/agents/{}/versions/{}{saved_draft}", saved.agent_type, saved.version);
             remembering(&author, Redirect::to(&address).into_response())
         }
-        Err(outcome) => page(outcome.status(), *outcome).await,
+        Err(outcome) => {
+            let refused = outcome.refusal().map(|(code, detail)| {
+                let status = StatusCode::from_u16(outcome.status()).unwrap_or_default();
+                ApiError::new(status, code, detail).about(&agent, optional(&base))
+            });
+            let answer = page(outcome.status(), *outcome).await;
+            match refused {
+                Some(refused) => Refused::in_answer(refused, answer),
+                None => answer,
+            }
+        }
     }
 }
 
@@ -238,34 +253,38 @@ async fn answer(
     let back = if is_local(&form.back) { form.back.clone() } else { format!("/agents/{agent}") };
     let and = if back.contains('?') { '&' } else { '?' };
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let asked = encoded(&format!("{agent}@{}", form.version));
-    let address = match done {
-        // In the history of all agents the number alone says little.
-        Ok(version) if back.starts_with("/history") => {
-            format!("{back}{and}done={}", encoded(&format!("{agent}@{version}")))
+    let error = match done {
+        Ok(version) => {
+            // In the history of all agents the number alone says little.
+            let what =
+                if back.starts_with("/history") { encoded(&format!("{agent}@{version}")) } else { version.to_string() };
+            return remembering(&form.author, Redirect::to(&format!("{back}{and}done={what}")).into_response());
         }
-        Ok(version) => format!("{back}{and}done={version}"),
-        Err(VersioningError::Invalid(invalid)) if ["created_by", "notes"].contains(&invalid.field) => {
-            let refused = RefusedPromotion {
-                author: form.author,
-                notes: form.notes,
+        Err(error) => error,
+    };
+    let question = format!("{back}{and}promote={}", encoded(&format!("{agent}@{}", form.version)));
+    let code = error.code();
+    let beside_field = match &error {
+        VersioningError::Invalid(invalid) if ["created_by", "notes"].contains(&invalid.field) => {
+            Some(RefusedPromotion {
+                author: form.author.clone(),
+                notes: form.notes.clone(),
                 field: invalid.field.into(),
-                message: invalid.message,
-            };
-            return match format!("{back}{and}promote={asked}").parse() {
-                Ok(uri) => render(state, 422, refused, again(uri, headers)).await,
-                Err(_) => (StatusCode::UNPROCESSABLE_ENTITY, refused.message).into_response(),
-            };
+                message: invalid.message.clone(),
+            })
         }
-        Err(error) => {
-            if let Some(cause) = std::error::Error::source(&error) {
-                tracing::error!(%agent, version = form.version, cause, "a promotion failed");
-            }
+        _ => None,
+    };
+    let answer = match (beside_field, question.parse()) {
+        (Some(refused), Ok(uri)) => render(state, 422, refused, again(uri, headers)).await,
+        (Some(refused), Err(_)) => (StatusCode::UNPROCESSABLE_ENTITY, refused.message).into_response(),
+        (None, _) => {
             let notes = if form.notes.is_empty() { String::new() } else { format!("&notes={}", encoded(&form.notes)) };
-            format!("{back}{and}promote={asked}&refused={}{notes}", error.code())
+            let address = format!("{question}&refused={code}{notes}");
+            remembering(&form.author, Redirect::to(&address).into_response())
         }
     };
-    remembering(&form.author, Redirect::to(&address).into_response())
+    Refused::in_answer(ApiError::from(error).about(agent.as_str(), optional(&form.version)), answer)
 }
 
 /// The request of a page in the place of the form that was sent.

@@ -31,8 +31,8 @@ use crate::{
     state::AppState,
 };
 
-/// The addresses of the pages, once for a process: while they are listed, leptos (leptos_server 0.8.8) loads nothing for any page
-/// of the process, and a page that began meanwhile, of another router, would wait for ever.
+/// The addresses of the pages, once for a process: while they are listed, leptos (leptos_server 0.8.8) loads nothing
+/// for any page of the process, and a page that began meanwhile, of another router, would wait for ever.
 static ROUTES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
 
 /// Every page, every server function, and the files beside them.
@@ -131,8 +131,8 @@ fn page_headers(is_editor: bool) -> [(HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// A file of the site, such as the icon; else the page that says what is not there. With a slash at its end, an address is the
-/// one without it.
+/// A file of the site, such as the icon; else the page that says what is not there. With a slash at its end, an address
+/// is the one without it.
 async fn fallback(State(state): State<AppState>, uri: Uri, request: Request) -> Response {
     // Two slashes at the beginning would name another host.
     if let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.starts_with("//")) {
@@ -154,8 +154,8 @@ async fn fallback(State(state): State<AppState>, uri: Uri, request: Request) -> 
     handler(uri, State(state.leptos_options.clone()), request).await.into_response()
 }
 
-/// The file of the site that is asked for, if there is one. Not left to the handler of leptos_axum (0.8.10): that one answers
-/// a file inside of whatever page the thread is at, with the status and the headers of that page.
+/// The file of the site that is asked for, if there is one. Not left to the handler of leptos_axum (0.8.10): that one
+/// answers a file inside of whatever page the thread is at, with the status and the headers of that page.
 async fn file(state: &AppState, wanted: Request) -> Option<Response> {
     let files = ServeDir::new(&*state.leptos_options.site_root)
         .append_index_html_on_directories(false)

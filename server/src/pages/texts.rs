@@ -6,11 +6,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use serde::Deserialize;
-use versioning::{AgentType, ErrorKind, PromptContent, Version, VersioningError, diff::unified_patch};
+use versioning::{AgentType, PromptContent, Version, VersioningError, diff::unified_patch};
 
-use crate::state::AppState;
+use crate::{api::problem::ApiError, observe::Refused, state::AppState};
 
 /// Their addresses.
 pub fn router() -> Router<AppState> {
@@ -33,7 +33,7 @@ async fn raw(State(state): State<AppState>, Path((agent, version)): Path<(String
     let content = async { state.services.management.get_prompt_content(&agent.parse()?, version.parse()?).await };
     match content.await {
         Ok(content) => text("text/plain; charset=utf-8", None, content.prompt_text),
-        Err(error) => refusal(&error),
+        Err(error) => refusal(error, &agent, &version),
     }
 }
 
@@ -44,7 +44,7 @@ async fn patch(State(state): State<AppState>, Path(agent): Path<String>, Query(b
     };
     let (base, head) = match contents.await {
         Ok(both) => both,
-        Err(error) => return refusal(&error),
+        Err(error) => return refusal(error, &agent, &both.head),
     };
     let name = |content: &PromptContent| (content.version.agent_type.clone(), content.version.version);
     let ((old_agent, old), (new_agent, new)) = (name(&base), name(&head));
@@ -55,7 +55,7 @@ async fn patch(State(state): State<AppState>, Path(agent): Path<String>, Query(b
     });
     match made.await {
         Ok(patch) => text("text/x-patch; charset=utf-8", Some(&file), patch),
-        Err(error) => refusal(&error),
+        Err(error) => refusal(error, &agent, &both.head),
     }
 }
 
@@ -92,16 +92,8 @@ fn text(kind: &'static str, file: Option<&str>, body: String) -> Response {
     response
 }
 
-fn refusal(error: &VersioningError) -> Response {
-    let status = match error.kind() {
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Invalid => StatusCode::BAD_REQUEST,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    if let Some(cause) = std::error::Error::source(error) {
-        tracing::error!(code = error.code(), cause, "a text could not be served");
-    }
-    (status, error.to_string()).into_response()
+fn refusal(error: VersioningError, agent: &str, version: &str) -> Response {
+    let refused = ApiError::from(error).about(agent, Some(version));
+    let answer = (refused.status(), refused.detail().to_owned()).into_response();
+    Refused::in_answer(refused, answer)
 }

@@ -64,6 +64,19 @@ pub enum LabError {
     /// The run is over, so it cannot be cancelled.
     #[error("The run is over already; there is nothing to cancel.")]
     RunIsOver,
+    /// The blind review has ended.
+    #[error(
+        "The review of this run has ended: its votes are shown, and stay as they are. Start a new run to ask again."
+    )]
+    ReviewHasEnded,
+    /// The blind review cannot be ended yet.
+    #[error("{missing} of {pairs} pairs have no vote yet. Vote on them first, then end the review.")]
+    PairsWithoutVote {
+        /// Pairs that nobody has voted on.
+        missing: u32,
+        /// Pairs there are.
+        pairs: u32,
+    },
     /// The winner was chosen already.
     #[error("A winner of this run was chosen already. Choices stay; start a new run to decide again.")]
     AlreadyChosen,
@@ -89,6 +102,8 @@ impl LabError {
             | Self::CaseNameTaken { .. }
             | Self::StillRunning
             | Self::RunIsOver
+            | Self::ReviewHasEnded
+            | Self::PairsWithoutVote { .. }
             | Self::AlreadyChosen => ErrorKind::Conflict,
             Self::Versioning(error) => error.kind(),
         }
@@ -108,6 +123,8 @@ impl LabError {
             Self::CaseNameTaken { .. } => "case_name_taken",
             Self::StillRunning => "run_still_going",
             Self::RunIsOver => "run_is_over",
+            Self::ReviewHasEnded => "review_has_ended",
+            Self::PairsWithoutVote { .. } => "pairs_without_vote",
             Self::AlreadyChosen => "winner_already_chosen",
             Self::Versioning(error) => error.code(),
         }
@@ -141,6 +158,7 @@ impl From<sqlx::Error> for LabError {
         let constraint = error.as_database_error().and_then(|database| database.constraint()).map(str::to_owned);
         match constraint.as_deref() {
             Some("lab_choices_pkey") => Self::AlreadyChosen,
+            Some("lab_votes_final") => Self::ReviewHasEnded,
             _ => Self::Versioning(error.into()),
         }
     }

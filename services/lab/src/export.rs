@@ -106,8 +106,8 @@ const HEADER: [&str; 25] = [
 ];
 
 impl Lab {
-    /// Every answer of a run with its figures and checks, one a line; on the lines of A and B also what the pairwise judge and
-    /// people said of the pair.
+    /// Every answer of a run with its figures and checks, one a line; on the lines of A and B also what the pairwise judge
+    /// said of the pair, and people, once the review has ended.
     ///
     /// # Errors
     /// There is no such run, or the database is away.
@@ -117,8 +117,11 @@ impl Lab {
         let answers = self.store.answers(id, Read::AllWithTexts).await?;
         let pairs = opinions(self.store.pairs(id, None).await?);
         let mut votes: HashMap<(u32, u32), Vec<CastVote>> = HashMap::new();
-        for (case, repeat, reviewer, vote) in self.store.votes(id).await? {
-            votes.entry((case, repeat)).or_default().push(CastVote { reviewer, vote });
+        // Until the review has ended nobody sees what was voted.
+        if run.review_ended_at.is_some() {
+            for (case, repeat, reviewer, vote) in self.store.votes(id).await? {
+                votes.entry((case, repeat)).or_default().push(CastVote { reviewer, vote });
+            }
         }
         versioning::aside(move || {
             let lines = answers.iter().filter_map(|answer| {

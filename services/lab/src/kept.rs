@@ -1,10 +1,12 @@
 //! What was computed from a run's answers and is asked for again with every page: kept in memory for a while.
 //!
-//! A recorded answer never changes, so whatever follows from answers alone is known by the run and by how many of its calls are
-//! over: nobody has to say when it is out of date. A report follows from the votes too.
+//! A recorded answer never changes, so whatever follows from answers alone is known by the run and by how many of its
+//! calls are over: nobody has to say when it is out of date. A report says besides how far the blind review is, and what
+//! was voted once it has ended; from then on votes stay.
 
 use std::{future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use uuid::Uuid;
 use versioning::{ErrorKind, VersioningError};
@@ -23,6 +25,9 @@ const RUNS: u64 = 128;
 /// A run, and how many of its calls were over.
 type State = (Uuid, u32);
 
+/// How far the blind review of a run is: when it ended, and how many pairs have a vote.
+type Review = (Option<DateTime<Utc>>, u32);
+
 /// The pairs of a run that people can choose between, by case and repeat.
 type Pairs = Vec<(u32, u32)>;
 
@@ -31,7 +36,7 @@ type Pairs = Vec<(u32, u32)>;
 pub(crate) struct Kept {
     flags: Cache<State, Arc<Vec<CaseFlags>>>,
     pairs: Cache<State, Arc<Pairs>>,
-    reports: Cache<(State, String), Arc<Report>>,
+    reports: Cache<(State, Review), Arc<Report>>,
 }
 
 impl Kept {
@@ -57,14 +62,14 @@ impl Kept {
         once(&self.pairs, (run.id, run.done), read).await
     }
 
-    /// The report of a run that is over, for votes of this digest.
+    /// The report of a run that is over, of which so many pairs have a vote.
     pub(crate) async fn report(
         &self,
         run: &Run,
-        votes: String,
+        voted_pairs: u32,
         write: impl Future<Output = Result<Report, LabError>>,
     ) -> Result<Arc<Report>, LabError> {
-        once(&self.reports, ((run.id, run.done), votes), write).await
+        once(&self.reports, ((run.id, run.done), (run.review_ended_at, voted_pairs)), write).await
     }
 }
 

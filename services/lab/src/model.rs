@@ -165,6 +165,8 @@ pub struct Run {
     pub created_by: Option<String>,
     /// When it was over.
     pub finished_at: Option<DateTime<Utc>>,
+    /// When its blind review was ended: from then on its votes are shown, and stay. None while people may vote.
+    pub review_ended_at: Option<DateTime<Utc>>,
 }
 
 impl Run {

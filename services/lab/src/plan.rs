@@ -159,6 +159,11 @@ impl RunPlan {
         others
     }
 
+    /// Whether votes of people decide, alone or with other metrics.
+    pub fn has_votes_decide(&self) -> bool {
+        self.primary == Metric::Votes || self.deciding.contains(&Metric::Votes)
+    }
+
     /// The plan as the statistics take it.
     pub fn statistical(&self) -> StatisticalPlan {
         let deciding_metrics = u32::try_from(self.others().len()).unwrap_or(u32::MAX).saturating_add(1);

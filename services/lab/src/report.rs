@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use self::{
-    evidence::{evidence, values, without_vote},
-    words::{in_words, unit},
+    evidence::{Found, evidence, values},
+    words::{budget, in_words, unit},
 };
 use crate::{
     Choice, Lab, LabError, Metric, Run, RunStatus, Side, Vote,
@@ -35,8 +35,9 @@ pub struct Report {
     pub verdict: Option<Verdict>,
     /// Each metric for which there are results.
     pub metrics: Vec<MetricReport>,
-    /// Votes of people: for A, for B, ties.
-    pub votes: (u64, u64, u64),
+    /// Votes of people: for A, for B, ties. None before the blind review has ended: until then nobody sees how it
+    /// stands.
+    pub votes: Option<(u64, u64, u64)>,
     /// Pairs of answers that people can choose between, and how many of them nobody has voted on.
     pub review: (u64, u64),
     /// Pairs that the judge compared, and how often its preference flipped with the order.
@@ -55,8 +56,11 @@ pub struct MetricReport {
     pub is_primary: bool,
     /// Whether it decides at all; what does not is shown for information.
     pub decides: bool,
-    /// Cases without a result of it on one of the sides.
+    /// Cases that were asked and have no result of it on one of the sides: the evidence says on which.
     pub left_out: u32,
+    /// Cases that nobody was asked about, because the run ended before, or that nobody voted on. They say nothing about
+    /// either version.
+    pub not_asked: u32,
     /// The values of A, one for each case.
     pub a: Option<Summary>,
     /// The values of B.
@@ -108,22 +112,26 @@ impl Summary {
 }
 
 impl Lab {
-    /// What a run says. It follows from what was recorded, later votes included, and is computed once for as long as that stays
-    /// as it is. While the run goes on nothing is computed: no figure of it may be concluded from.
+    /// What a run says. It follows from what was recorded, the votes of a review that has ended included, and is computed
+    /// once for as long as that stays as it is. While the run goes on nothing is computed: no figure of it may be
+    /// concluded from.
     ///
     /// # Errors
     /// There is no such run, or the database is away.
     pub async fn report(&self, id: Uuid) -> Result<Report, LabError> {
         let run = self.run(id).await?;
         if run.status == RunStatus::Running {
-            return Ok(write(run, &Collected::default(), &[]));
+            return Ok(write(run, &Collected::default(), &[], 0));
         }
-        let digest = self.store.votes_digest(id).await?;
-        let report = self.kept.report(&run, digest, async {
+        let voted = self.store.voted_pairs(id).await?;
+        let report = self.kept.report(&run, voted, async {
             let (run, collected) = (run.clone(), self.collect(id).await?);
-            let votes = self.store.votes(id).await?;
+            let votes = match run.review_ended_at {
+                Some(_) => self.store.votes(id).await?,
+                None => Vec::new(),
+            };
             // Resampling takes a processor for a while.
-            Ok(versioning::aside(move || write(run, &collected, &votes)).await?)
+            Ok(versioning::aside(move || write(run, &collected, &votes, voted)).await?)
         });
         let report = Report::clone(&*report.await?);
         Ok(Report { choice: self.store.choice(id).await?, ..report })
@@ -132,17 +140,18 @@ impl Lab {
 
 type CastVote = (u32, u32, String, Vote);
 
-fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
+/// The report of a run; `votes` are those of a review that has ended, and so many pairs have one.
+fn write(run: Run, collected: &Collected, votes: &[CastVote], voted_pairs: u32) -> Report {
     let plan = run.plan.statistical();
     let others = run.plan.others();
     let metrics: Vec<MetricReport> = Metric::ALL
         .into_iter()
         .filter_map(|metric| {
-            let (found, left_out) = evidence(metric, collected, votes, (Side::A, Side::B), plan)?;
+            let Found { evidence: found, not_asked } = evidence(metric, collected, votes, (Side::A, Side::B), plan)?;
             let values = |side| Summary::of(values(metric, collected, side));
             let floor = run.noise_sides().and_then(|sides| evidence(metric, collected, &[], sides, plan));
             let evidence = match floor {
-                Some((noise, _)) if run.version_a != run.version_b => {
+                Some(Found { evidence: noise, .. }) if run.version_a != run.version_b => {
                     found.with_noise_floor(NoiseFloor::of(&noise.difference))
                 }
                 _ => found,
@@ -151,7 +160,8 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
                 metric,
                 is_primary: metric == run.plan.primary,
                 decides: metric == run.plan.primary || others.contains(&metric),
-                left_out,
+                left_out: u32::try_from(evidence.left_out.all()).unwrap_or(u32::MAX),
+                not_asked,
                 a: values(Side::A),
                 b: values(Side::B),
                 evidence,
@@ -159,6 +169,7 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
         })
         .collect();
     let of_pairs = |vote: Vote| votes.iter().filter(|(.., cast)| *cast == vote).count() as u64;
+    let pairs = collected.reviewable.len() as u64;
     let flipped = collected.pairs.values().filter(|pair| pair.flipped).count() as u64;
     let mut report = Report {
         outcome: "no_verdict".into(),
@@ -166,8 +177,8 @@ fn write(run: Run, collected: &Collected, votes: &[CastVote]) -> Report {
         evidence: String::new(),
         cases_needed: None,
         verdict: None,
-        votes: (of_pairs(Vote::A), of_pairs(Vote::B), of_pairs(Vote::Tie)),
-        review: (collected.reviewable.len() as u64, without_vote(collected, votes)),
+        votes: run.review_ended_at.map(|_| (of_pairs(Vote::A), of_pairs(Vote::B), of_pairs(Vote::Tie))),
+        review: (pairs, pairs.saturating_sub(u64::from(voted_pairs))),
         compared: (collected.pairs.len() as u64, flipped),
         choice: None,
         metrics,
@@ -193,11 +204,12 @@ fn conclude(report: &mut Report, plan: Plan) {
             "The run was stopped by a person, perhaps because of what it showed, so its figures prove nothing. Start a new run."
                 .to_owned(),
         ),
-        _ if missing > 0 && (run.plan.primary == Metric::Votes || run.plan.others().contains(&Metric::Votes)) => (
+        _ if run.plan.has_votes_decide() && run.review_ended_at.is_none() && pairs > 0 => (
             "No verdict yet".to_owned(),
             format!(
-                "Votes decide, and {missing} of {pairs} pairs have none yet. A verdict after every vote would let the review end at \
-                 a good moment, and find differences that are not there. Vote on the rest in the blind review."
+                "Votes decide, and the blind review has not ended: {missing} of {pairs} pairs have no vote yet. What was \
+                 voted is counted and shown when somebody ends it; looking earlier and stopping at a good moment finds \
+                 differences that are not there."
             ),
         ),
         (_, None) => (
@@ -244,6 +256,7 @@ fn conclude(report: &mut Report, plan: Plan) {
     };
     (report.headline, report.evidence) = (headline, evidence);
     if report.run.status == RunStatus::OutOfBudget {
-        report.evidence.push_str(" The budget ended the run before all cases were done.");
+        let primary = report.metrics.iter().find(|metric| metric.is_primary);
+        report.evidence.push_str(&budget(primary));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     AnswerRecord, Lab, LabError, PairOpinion, Side, Vote,
     cases::TestCase,
     checks::{Pick, Preference, reconcile},
-    store::{CaseFlags, PairRow, Read},
+    store::{CaseFlags, PairRow, Read, Unjudged},
 };
 
 /// Which cases are shown.
@@ -111,6 +111,8 @@ pub(crate) struct Collected {
     pub pairs: BTreeMap<(u32, u32), PairOpinion>,
     /// The pairs that people can choose between, by case and repeat.
     pub reviewable: Vec<(u32, u32)>,
+    /// What a judge was to be asked about when the run ended, and was not.
+    pub unjudged: Unjudged,
 }
 
 impl Lab {
@@ -172,9 +174,11 @@ impl Lab {
         let answers = self.store.answers(id, Read::AllWithoutTexts).await?;
         let pairs = self.store.pairs(id, None).await?;
         let reviewable = self.store.reviewable(id).await?;
+        let unjudged = self.store.unjudged(id).await?;
         Ok(Collected {
             cases,
             reviewable,
+            unjudged,
             answers: answers
                 .into_iter()
                 .map(|answer| ((answer.case_number, answer.repeat, answer.side), answer))

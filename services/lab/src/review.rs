@@ -1,4 +1,9 @@
 //! Blind review: people say which answer is better without knowing whose it is.
+//!
+//! What was voted stays hidden until somebody ends the review, and from then on nobody votes any more. Were it shown
+//! earlier, people could vote, or be asked to vote, until the result is the one that somebody wants: no test holds its
+//! level when it is looked at until it suits (Armitage, McPherson and Rowe, Journal of the Royal Statistical Society A
+//! 132, 1969).
 
 use std::sync::Arc;
 
@@ -41,12 +46,9 @@ impl Lab {
     /// leaving them out changes neither its p-value nor the estimate, and the reviewer's time goes to pairs that tell something.
     ///
     /// # Errors
-    /// There is no such run, or it is not over.
+    /// There is no such run, it is not over, or its review has ended.
     pub async fn next_pair(&self, id: Uuid, reviewer: &Author) -> Result<Option<BlindPair>, LabError> {
-        let run = self.run(id).await?;
-        if run.status == RunStatus::Running {
-            return Err(LabError::StillRunning);
-        }
+        let run = self.open_to_review(id).await?;
         let pairs = self.review_order(&run, reviewer).await?;
         let voted_on = self.store.voted_on(id, reviewer.as_str()).await?;
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -65,10 +67,11 @@ impl Lab {
         Ok(Some(BlindPair { case_number, repeat, test_case, left, right, voted, pairs: count(pairs.len()) }))
     }
 
-    /// Keeps a vote: for the answer on the left, on the right, or neither. A second vote on a pair replaces the first.
+    /// Keeps a vote: for the answer on the left, on the right, or neither. Until the review ends, a second vote on a pair
+    /// replaces the first.
     ///
     /// # Errors
-    /// There is no such run or pair, or the run is not over.
+    /// There is no such run or pair, the run is not over, or its review has ended.
     pub async fn vote(
         &self,
         id: Uuid,
@@ -76,10 +79,7 @@ impl Lab {
         (case_number, repeat): (u32, u32),
         place: Place,
     ) -> Result<(), LabError> {
-        let run = self.run(id).await?;
-        if run.status == RunStatus::Running {
-            return Err(LabError::StillRunning);
-        }
+        let run = self.open_to_review(id).await?;
         if !self.reviewable(&run).await?.contains(&(case_number, repeat)) {
             return Err(LabError::UnknownPair { case: case_number, repeat });
         }
@@ -90,6 +90,36 @@ impl Lab {
             (Place::Left, false) | (Place::Right, true) => Vote::B,
         };
         self.store.vote(id, (case_number, repeat), reviewer.as_str(), vote).await
+    }
+
+    /// Ends the review, for everybody and for good: what was voted is counted and shown.
+    ///
+    /// # Errors
+    /// There is no such run, it is not over, or its review has ended; nobody has voted; or votes decide, and a pair has
+    /// none.
+    pub async fn end_review(&self, id: Uuid) -> Result<Run, LabError> {
+        let run = self.open_to_review(id).await?;
+        let pairs = u32::try_from(self.reviewable(&run).await?.len()).unwrap_or(u32::MAX);
+        // A vote is never taken back, so there are no fewer of them when the review ends in a moment.
+        let missing = pairs.saturating_sub(self.store.voted_pairs(id).await?);
+        if missing > 0 && (missing == pairs || run.plan.has_votes_decide()) {
+            return Err(LabError::PairsWithoutVote { missing, pairs });
+        }
+        if !self.store.end_review(id).await? {
+            return Err(LabError::ReviewHasEnded);
+        }
+        tracing::info!(run = %id, pairs, missing, "the blind review of a run has ended");
+        self.run(id).await
+    }
+
+    /// A run that people may review.
+    async fn open_to_review(&self, id: Uuid) -> Result<Run, LabError> {
+        let run = self.run(id).await?;
+        match (run.status, run.review_ended_at) {
+            (RunStatus::Running, _) => Err(LabError::StillRunning),
+            (_, Some(_)) => Err(LabError::ReviewHasEnded),
+            _ => Ok(run),
+        }
     }
 
     /// The pairs of a run that people can choose between, in a reviewer's order.

@@ -66,12 +66,18 @@ impl Lab {
         limit: u32,
     ) -> Result<RunsPage, LabError> {
         let mut runs = self.store.runs(agent_type, cursor, limit.saturating_add(1)).await?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let has_more = runs.len() > limit;
-        runs.truncate(limit);
+        let has_more = cut(&mut runs, limit);
         let next = runs.last().filter(|_| has_more).map(|last| RunCursor { created_at: last.created_at, id: last.id });
         Ok(RunsPage { runs, next })
     }
+}
+
+/// Cuts what was read down to a page; whether there was more.
+pub(crate) fn cut<T>(read: &mut Vec<T>, limit: u32) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = read.len() > limit;
+    read.truncate(limit);
+    has_more
 }
 
 #[cfg(test)]

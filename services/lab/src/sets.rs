@@ -50,14 +50,6 @@ pub struct Imported {
 }
 
 impl Lab {
-    /// The sets of an agent, or of all agents.
-    ///
-    /// # Errors
-    /// The database is away.
-    pub async fn sets(&self, agent_type: Option<&AgentType>) -> Result<Vec<SetSummary>, LabError> {
-        self.store.sets(agent_type).await
-    }
-
     /// A set with its cases.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The lab at a glance: runs, sets of test cases, models.
 
 use agents::{ProviderState, Reachability};
-use lab::{Run, RunCursor, RunStatus, RunsPage, SetSummary};
+use lab::{Run, RunCursor, RunStatus, RunsPage, SetCursor, SetSummary, SetsPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -19,13 +19,39 @@ use crate::{
 /// Runs on a page.
 const RUNS: u32 = 30;
 
-/// Runs, and whether they are the latest; sets, models and agents.
-type Home = (RunsPage, bool, Vec<SetSummary>, Vec<ProviderState>, Vec<String>);
+/// Sets on a page.
+const SETS: u32 = 50;
 
-/// Of all agents, or of one; the latest runs, or those from before a place in their order.
-async fn home(agent: String, before: String) -> Result<Home, AppError> {
+/// What is asked for: of which agent, or of all; runs from before a place in their order, sets from after one in
+/// theirs.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Asked {
+    agent: String,
+    before: String,
+    after: String,
+}
+
+impl Asked {
+    /// Where this is shown.
+    fn address(&self, part: &str) -> String {
+        let fields = [("agent", &self.agent), ("before", &self.before), ("after", &self.after)];
+        let fields: Vec<String> = fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let query = if fields.is_empty() { String::new() } else { format!("?{}", fields.join("&")) };
+        format!("/lab{query}#{part}")
+    }
+}
+
+/// Runs, sets, models and agents.
+type Home = (RunsPage, SetsPage, Vec<ProviderState>, Vec<String>);
+
+async fn home(Asked { agent, before, after }: Asked) -> Result<Home, AppError> {
     let lab = lab()?;
     let before: Option<RunCursor> = (!before.is_empty()).then(|| before.parse()).transpose()?;
+    let after: Option<SetCursor> = (!after.is_empty()).then(|| after.parse()).transpose()?;
     let management = services()?.management;
     let agents = management.overview().await?.into_iter().map(|agent| agent.agent_type.to_string()).collect();
     let agent: Option<AgentType> = (!agent.is_empty()).then(|| agent.parse()).transpose()?;
@@ -34,7 +60,8 @@ async fn home(agent: String, before: String) -> Result<Home, AppError> {
         management.get_versions(agent, None, 1).await?;
     }
     let runs = lab.runs(agent.as_ref(), before, RUNS).await?;
-    Ok((runs, before.is_none(), lab.sets(agent.as_ref()).await?, lab.models().await, agents))
+    let sets = lab.sets(agent.as_ref(), after.as_ref(), SETS).await?;
+    Ok((runs, sets, lab.models().await, agents))
 }
 
 /// The A/B testing lab: of all agents, or of one.
@@ -45,11 +72,11 @@ pub fn ABTestingLab(
 ) -> impl IntoView {
     let query = use_query_map();
     let agent = Memo::new(move |_| query.read().get("agent").unwrap_or_default());
-    let before = move || query.read().get("before").unwrap_or_default();
-    let home = Resource::new_blocking(
-        move || (agent.get(), before()),
-        |(agent, before)| async { home(agent, before).await.map(Local) },
-    );
+    let asked = Memo::new(move |_| {
+        let of = |name: &str| query.read().get(name).unwrap_or_default();
+        Asked { agent: agent.get(), before: of("before"), after: of("after") }
+    });
+    let home = Resource::new_blocking(move || asked.get(), |asked| async { home(asked).await.map(Local) });
     let head = move || {
         let agent = agent.get();
         if agent.is_empty() {
@@ -81,7 +108,7 @@ pub fn ABTestingLab(
         <Transition>
             {move || Suspend::new(async move {
                 match home.await {
-                    Ok(Local(home)) => whole(home, &agent.get_untracked()),
+                    Ok(Local(home)) => whole(home, &asked.get_untracked()),
                     Err(error) => view! { <ErrorNotice error /> }.into_any(),
                 }
             })}
@@ -90,12 +117,19 @@ pub fn ABTestingLab(
     .into_any()
 }
 
-fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView {
+fn whole((runs, sets, models, agents): Home, asked: &Asked) -> AnyView {
     let form = LabForm::from_context();
     let now = chrono::Utc::now().timestamp();
     let is_reachable = models.iter().any(|provider| matches!(provider.state, Reachability::Reachable));
     let RunsPage { runs, next } = runs;
-    let steps = (next.is_some() || !are_latest).then(|| steps(agent, next, are_latest));
+    let are_latest = asked.before.is_empty();
+    let of_runs = |before: String| Asked { before, ..asked.clone() }.address("runs-title");
+    let back = (!are_latest).then(|| ("← Latest runs", of_runs(String::new())));
+    let run_steps = steps("Pages of runs", back, next.map(|next| ("Earlier runs →", of_runs(next.to_string()))));
+    let SetsPage { sets, next } = sets;
+    let of_sets = |after: String| Asked { after, ..asked.clone() }.address("sets-title");
+    let back = (!asked.after.is_empty()).then(|| ("← First sets", of_sets(String::new())));
+    let set_steps = steps("Pages of sets", back, next.map(|next| ("Later sets →", of_sets(next.to_string()))));
     let runs = if runs.is_empty() && !are_latest {
         view! { <p class="empty">"No run began before that."</p> }.into_any()
     } else if runs.is_empty() {
@@ -113,13 +147,18 @@ fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView
         <section class="lab-section" aria-labelledby="runs-title">
             <h2 id="runs-title">"Runs"</h2>
             {runs}
-            {steps}
+            {run_steps}
         </section>
         <section class="lab-section" aria-labelledby="sets-title">
             <h2 id="sets-title">"Test cases"</h2>
-            {set_list(sets, now)}
+            {if sets.is_empty() && !asked.after.is_empty() {
+                view! { <p class="empty">"No set comes after that."</p> }.into_any()
+            } else {
+                set_list(sets, now)
+            }}
+            {set_steps}
             <form class="filters" method="post" action="/lab/sets">
-                {form.choice("agent_type", "Agent", options, agent, "")}
+                {form.choice("agent_type", "Agent", options, &asked.agent, "")}
                 {form.line("name", "Name of a new set", "", "")}
                 <button type="submit">"Make the set"</button>
             </form>
@@ -141,21 +180,21 @@ fn whole((runs, are_latest, sets, models, agents): Home, agent: &str) -> AnyView
     .into_any()
 }
 
-/// The ways to the other pages of runs.
-fn steps(agent: &str, next: Option<RunCursor>, are_latest: bool) -> AnyView {
-    let of_agent = if agent.is_empty() { String::new() } else { format!("agent={agent}") };
-    let latest = if agent.is_empty() { "/lab".to_owned() } else { format!("/lab?{of_agent}") };
-    let earlier = next.map(|next| {
-        let and = if agent.is_empty() { "" } else { "&" };
-        view! { <a class="button" href=format!("/lab?{of_agent}{and}before={next}") data-page="next">"Earlier runs →"</a> }
-    });
-    view! {
-        <nav class="buttons" aria-label="Pages of runs">
-            {(!are_latest).then(|| view! { <a class="button" href=latest>"← Latest runs"</a> })}
-            {earlier}
-        </nav>
-    }
-    .into_any()
+/// The ways to the other pages of a list: each with its name and its address.
+fn steps(
+    what: &'static str,
+    back: Option<(&'static str, String)>,
+    on: Option<(&'static str, String)>,
+) -> Option<AnyView> {
+    (back.is_some() || on.is_some()).then(|| {
+        view! {
+            <nav class="buttons" aria-label=what>
+                {back.map(|(name, address)| view! { <a class="button" href=address>{name}</a> })}
+                {on.map(|(name, address)| view! { <a class="button" href=address data-page="next">{name}</a> })}
+            </nav>
+        }
+        .into_any()
+    })
 }
 
 /// How far a run is, in a word.

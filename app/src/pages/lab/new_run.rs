@@ -5,6 +5,7 @@ use lab::{DryRun, Metric, SetSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use uuid::Uuid;
 use versioning::{AgentType, VersionStatus};
 
 use super::form::{LabForm, lab};
@@ -41,6 +42,12 @@ const FIELDS: [&str; 21] = [
     "noise",
 ];
 
+/// Sets that can be chosen from at most.
+const SETS: u32 = 200;
+
+/// What is said when there are more.
+const MORE_SETS: &str = "These are the first sets. “Run it” on the page of any other one leads here, too.";
+
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq)]
 struct Choices {
@@ -51,10 +58,12 @@ struct Choices {
     a: String,
     b: String,
     sets: Vec<SetSummary>,
+    /// Whether the agent has sets that are not among them.
+    has_more_sets: bool,
     models: Vec<ProviderState>,
 }
 
-async fn choices(agent: String) -> Result<Choices, AppError> {
+async fn choices(agent: String, set: String) -> Result<Choices, AppError> {
     let management = services()?.management;
     let lab = lab()?;
     let agents = management.overview().await?.into_iter().map(|agent| agent.agent_type.to_string()).collect();
@@ -66,6 +75,7 @@ async fn choices(agent: String) -> Result<Choices, AppError> {
         a: String::new(),
         b: String::new(),
         sets: Vec::new(),
+        has_more_sets: false,
         models,
     };
     if agent.is_empty() {
@@ -81,7 +91,17 @@ async fn choices(agent: String) -> Result<Choices, AppError> {
         .iter()
         .map(|version| (version.version.to_string(), format!("{} · {}", version.version, version.status.as_str())))
         .collect();
-    choices.sets = lab.sets(Some(&agent)).await?;
+    let page = lab.sets(Some(&agent), None, SETS).await?;
+    choices.sets = page.sets;
+    choices.has_more_sets = page.next.is_some();
+    // One that is asked for can be chosen wherever it stands.
+    if let Ok(asked) = set.parse::<Uuid>()
+        && !choices.sets.iter().any(|set| set.id == asked)
+        && let Ok(asked) = lab.set_summary(asked).await
+        && asked.agent_type == agent
+    {
+        choices.sets.insert(0, asked);
+    }
     choices.agent = Some(agent.to_string());
     Ok(choices)
 }
@@ -91,8 +111,12 @@ async fn choices(agent: String) -> Result<Choices, AppError> {
 pub fn NewRunPage() -> impl IntoView {
     let query = use_query_map();
     // What was sent comes before what the address says.
-    let agent = move || LabForm::from_context().value("agent_type", query.read().get("agent").unwrap_or_default());
-    let page = Resource::new_blocking(agent, |agent| async { choices(agent).await.map(Local) });
+    let asked = move || {
+        let (form, query) = (LabForm::from_context(), query.read());
+        let of = |field: &str, name: &str| form.value(field, query.get(name).unwrap_or_default());
+        (of("agent_type", "agent"), of("set_id", "set"))
+    };
+    let page = Resource::new_blocking(asked, |(agent, set)| async { choices(agent, set).await.map(Local) });
     let given = move |name: &str| query.read_untracked().get(name).unwrap_or_default();
     view! {
         <Title text="New run" />
@@ -173,7 +197,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
                 <p class="field"><span>"Agent"</span><span class="agent-name">{agent}</span></p>
                 {form.choice("version_a", "Version A", versions.clone(), &a, "")}
                 {form.choice("version_b", "Version B", versions, &b, "")}
-                {form.choice("set_id", "Test cases", sets, &set, "")}
+                {form.choice("set_id", "Test cases", sets, &set, if choices.has_more_sets { MORE_SETS } else { "" })}
             </div>
             <div class="filters">
                 <label class="field wide" class:wrong=form.problem("model").is_some()>

@@ -37,5 +37,5 @@ pub fn Progress(
         let kept = SendWrapper::new((source, on_message));
         on_cleanup(move || kept.0.close());
     });
-    view! { <span aria-live="off">{move || said.get()}</span> }.into_any()
+    view! { <span aria-live="off">{move || said.get()}</span> }
 }

@@ -1,6 +1,6 @@
 //! The answers of a run, side by side.
 
-use lab::{AnswerRecord, CaseResult, PairOpinion, ResultFilter, Results, Run, Vote};
+use lab::{AnswerRecord, CaseResult, PairOpinion, ResultFilter, Results, Run, RunStatus, Vote};
 use leptos::prelude::*;
 
 use crate::{
@@ -130,7 +130,8 @@ fn answer(run: &Run, side: &'static str, answer: Option<AnswerRecord>, html: Str
             view! { <p class="problem">{format!("Failed after {}: {text}", counted(answer.attempts, "try", "tries"))}</p> }
                 .into_any()
         }
-        _ => view! { <p class="faint">"Not answered yet."</p> }.into_any(),
+        _ if run.status == RunStatus::Running => view! { <p class="faint">"Not answered yet."</p> }.into_any(),
+        _ => view! { <p class="faint">"The run ended before it was asked."</p> }.into_any(),
     };
     let checks = answer
         .checks

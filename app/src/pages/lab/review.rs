@@ -16,20 +16,22 @@ enum Place {
     Name,
     /// A pair is to be judged.
     Pair(Box<BlindPair>),
-    /// All were seen.
+    /// All were seen, and the review has not ended: so many pairs there are.
+    Through(u64),
+    /// The review has ended.
     Over(Box<Report>),
 }
 
 async fn read(id: String, reviewer: String) -> Result<Place, AppError> {
     let lab = lab()?;
     let id = id_of(&id)?;
-    let Some(reviewer) = Author::parse(&reviewer)? else {
-        lab.run(id).await?;
-        return Ok(Place::Name);
-    };
+    if lab.run(id).await?.review_ended_at.is_some() {
+        return Ok(Place::Over(Box::new(lab.report(id).await?)));
+    }
+    let Some(reviewer) = Author::parse(&reviewer)? else { return Ok(Place::Name) };
     Ok(match lab.next_pair(id, &reviewer).await? {
         Some(pair) => Place::Pair(Box::new(pair)),
-        None => Place::Over(Box::new(lab.report(id).await?)),
+        None => Place::Through(lab.report(id).await?.review.0),
     })
 }
 
@@ -64,8 +66,8 @@ fn whole(id: &str, reviewer: &str, place: Place) -> AnyView {
     match place {
         Place::Name => view! {
             <p>
-                "Two answers at a time. You say which is better; whose they are, you learn at the end. Where both answered the same, "
-                "there is nothing to choose, and nothing is asked."
+                "Two answers at a time. You say which is better; whose they are, you learn when the review has ended. "
+                "Where both answered the same, there is nothing to choose, and nothing is asked."
             </p>
             <form class="filters" method="get" action=format!("/lab/runs/{id}/review")>
                 {form.line("reviewer", "Your name", &remembered_author(), "Votes are counted by name.")}
@@ -101,13 +103,35 @@ fn whole(id: &str, reviewer: &str, place: Place) -> AnyView {
             </form>
         }
         .into_any(),
+        Place::Through(0) => view! {
+            <p>"Both versions answered every case alike, or not at all: there is nothing to choose between."</p>
+            <p><a class="button" href=format!("/lab/runs/{id}")>"To the run"</a></p>
+        }
+        .into_any(),
+        Place::Through(_) => view! {
+            {form.notice(&[])}
+            <p>"You have seen every pair of answers that differ. Thank you."</p>
+            <p>
+                "Nobody sees yet what was voted, so that nobody is asked to vote until it suits. Others may still review; "
+                "when the review is ended, votes are counted, and nobody votes any more."
+            </p>
+            <form method="post" action=format!("/lab/runs/{id}/review/end")>
+                <input type="hidden" name="reviewer" value=reviewer.to_owned() />
+                <p class="buttons">
+                    <button type="submit" class="primary">"End the review for everybody"</button>
+                    <a class="button" href=format!("/lab/runs/{id}")>"To the run"</a>
+                </p>
+            </form>
+        }
+        .into_any(),
         Place::Over(report) => {
-            let (a, b, ties) = report.votes;
+            let (a, b, ties) = report.votes.unwrap_or_default();
             view! {
-                <p>"You have seen every pair of answers that differ. Thank you."</p>
+                {form.notice(&[])}
+                <p>"The review has ended. Votes stay as they are."</p>
                 <p>
                     {format!(
-                        "All votes so far: {a} for A ({}), {b} for B ({}), {ties} for neither.",
+                        "Votes: {a} for A ({}), {b} for B ({}), {ties} for neither.",
                         report.run.version_a,
                         report.run.version_b,
                     )}

@@ -3,6 +3,7 @@
 use lab::{
     Metric, Report, RunStatus, Side,
     report::{MetricReport, Summary},
+    statistics::LeftOut,
 };
 use leptos::prelude::*;
 
@@ -16,9 +17,16 @@ use crate::{
 /// What may be said, and why.
 pub(super) fn verdict(report: &Report) -> AnyView {
     let rows = report.metrics.iter().map(|metric| row(report, metric)).collect_view();
-    let (a, b, ties) = report.votes;
-    let votes = (a + b + ties > 0)
-        .then(|| view! { <p class="faint small">{format!("Votes: {a} for A, {b} for B, {ties} for neither.")}</p> });
+    let (shown, missing) = report.review;
+    let votes = match report.votes {
+        Some((a, b, ties)) => Some(format!("Votes: {a} for A, {b} for B, {ties} for neither.")),
+        None if missing < shown => Some(format!(
+            "Blind review: {} of {shown} pairs have a vote. What was voted is shown when the review has ended.",
+            shown - missing
+        )),
+        None => None,
+    };
+    let votes = votes.map(|votes| view! { <p class="faint small">{votes}</p> });
     let (pairs, flipped) = report.compared;
     let judged = (pairs > 0).then(|| {
         let text = format!(
@@ -76,7 +84,14 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
         view! { <span class="chip">{format!("favours {}", side.as_str().to_uppercase())}</span> }
     });
     let p_value = finding.map_or(evidence.p_value, |finding| finding.adjusted_p_value);
-    let p_value = if p_value < 0.000_1 { "< 0.0001".to_owned() } else { format!("{p_value:.4}") };
+    // Whoever stopped the run may have done so because of what it showed: then neither is what it says it is.
+    let is_stopped = report.run.status == RunStatus::Cancelled;
+    let p_value = match p_value {
+        _ if is_stopped => "–".to_owned(),
+        small if small < 0.000_1 => "< 0.0001".to_owned(),
+        value => format!("{value:.4}"),
+    };
+    let interval = evidence.difference.interval.filter(|_| !is_stopped);
     let signed = |value: f64| {
         let sign = if value > 0.0 {
             "+"
@@ -87,15 +102,15 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
         };
         format!("{sign}{}", kind.difference_in_words(value.abs()))
     };
-    let interval = evidence.difference.interval.map(|interval| {
+    let said = interval.map(|interval| {
         let text = format!("{} to {}", signed(interval.lower), signed(interval.upper));
         view! { <span class="faint small">{text}</span> }
     });
     let floor = evidence.noise_floor.map(|floor| {
         view! { <br /> <span class="faint small">{format!("noise up to {}", kind.difference_in_words(floor.value()))}</span> }
     });
-    let left_out = (metric.left_out > 0)
-        .then(|| view! { <br /> <span class="faint small">{format!("{} left out", metric.left_out)}</span> });
+    let without =
+        without(metric).into_iter().map(|said| view! { <br /> <span class="faint small">{said}</span> }).collect_view();
     let drawn = match (&metric.a, &metric.b) {
         (Some(a), Some(b)) => {
             plot(&Plot { name: kind.label(), a: &a.values, b: &b.values, words: &|value| kind.in_words(value) })
@@ -103,7 +118,7 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
         _ => String::new(),
     };
     let margin = (metric.is_primary).then_some(report.run.plan.margin).flatten();
-    let bar = evidence.difference.interval.map(|interval| {
+    let bar = interval.map(|interval| {
         let floor = evidence.noise_floor.map(|floor| floor.value());
         interval_bar(&IntervalBar {
             value: evidence.difference.value,
@@ -118,13 +133,27 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
             <th scope="row">{kind.label()} <br /> <span class="faint small">{role}</span></th>
             <td class="number" data-label="A">{summary(kind, metric.a.as_ref())}</td>
             <td class="number" data-label="B">{summary(kind, metric.b.as_ref())}</td>
-            <td data-label="B − A, with interval">{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {interval} {margin} {floor}</td>
+            <td data-label="B − A, with interval">{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {said} {margin} {floor}</td>
             <td class="number" data-label="p">{p_value}</td>
-            <td class="number" data-label="Cases">{evidence.cases.to_string()} {left_out}</td>
+            <td class="number" data-label="Cases">{evidence.cases.to_string()} {without}</td>
             <td inner_html=drawn></td>
         </tr>
     }
     .into_any()
+}
+
+/// Which cases a metric says nothing about, and why.
+fn without(metric: &MetricReport) -> Vec<String> {
+    let LeftOut { of_a, of_b, of_both } = metric.evidence.left_out;
+    let reasons: Vec<String> = [(of_a, "of A"), (of_b, "of B"), (of_both, "of both")]
+        .into_iter()
+        .filter(|(cases, _)| *cases > 0)
+        .map(|(cases, whose)| format!("{cases} without a result {whose}"))
+        .collect();
+    let left_out = (!reasons.is_empty()).then(|| format!("left out: {}", reasons.join(", ")));
+    let what = if metric.metric == Metric::Votes { "not asked, or without a vote" } else { "not asked" };
+    let not_asked = (metric.not_asked > 0).then(|| format!("{} {what}", metric.not_asked));
+    left_out.into_iter().chain(not_asked).collect()
 }
 
 fn summary(metric: Metric, summary: Option<&Summary>) -> AnyView {

@@ -1,6 +1,6 @@
 //! What lab requests have in common: ids in paths, parameters, and bodies that are larger than others.
 
-use std::error::Error;
+use std::{error::Error, fmt::Display, str::FromStr};
 
 use axum::{
     body::{Body, to_bytes},
@@ -11,9 +11,13 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use uuid::Uuid;
+use versioning::{AgentType, InvalidInput};
 
 use super::wire::StartRunRequest;
-use crate::api::{extract::JsonBody, problem::ApiError};
+use crate::api::{
+    extract::{JsonBody, Parameters},
+    problem::ApiError,
+};
 
 /// The largest request with answers that were produced elsewhere, in bytes.
 const MAX_OUTPUTS: usize = 32 * 1024 * 1024;
@@ -97,6 +101,34 @@ pub async fn text(body: Body, limit: usize) -> Result<String, ApiError> {
             format!("The body is not UTF-8 at byte {}. Save the file as UTF-8.", error.utf8_error().valid_up_to()),
         )
     })
+}
+
+/// What a list is asked for.
+pub struct OfList<C> {
+    /// Whose; none for those of all agents.
+    pub agent_type: Option<AgentType>,
+    /// How many on a page.
+    pub limit: u32,
+    /// Where the page begins.
+    pub cursor: Option<C>,
+}
+
+impl<C: FromStr<Err = InvalidInput>> OfList<C> {
+    /// The parameters of a list; others are refused.
+    pub fn of(parameters: Parameters) -> Result<Self, ApiError> {
+        let parameters = parameters.only(&["agent_type", "limit", "cursor"])?;
+        Ok(Self {
+            agent_type: parameters.get("agent_type").map(str::parse).transpose()?,
+            limit: parameters.number("limit", 1..=200, 50)?,
+            cursor: parameters.get("cursor").map(str::parse).transpose()?,
+        })
+    }
+}
+
+/// The address of the next page of a list.
+pub fn next_page(list: &str, agent_type: Option<&AgentType>, limit: u32, cursor: impl Display) -> String {
+    let agent = agent_type.map_or_else(String::new, |agent_type| format!("agent_type={agent_type}&"));
+    format!("/api/v1/lab/{list}?{agent}limit={limit}&cursor={cursor}")
 }
 
 /// An answer of a list, and the address of its next page, if there is one.

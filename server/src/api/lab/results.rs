@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use lab::{BlindPair, Chosen, Report, ResultFilter, ResultFormat, Results};
+use lab::{BlindPair, Chosen, Report, ResultFilter, ResultFormat, Results, Run};
 use versioning::{Author, InvalidInput};
 
 use super::{
@@ -104,7 +104,7 @@ pub async fn export_results(
         (status = 204, description = "The reviewer has seen them all."),
         (status = 400, description = "The reviewer is missing.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The run is not over.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The run is not over, or its review has ended.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn next_pair(
@@ -122,7 +122,7 @@ pub async fn next_pair(
 
 /// Vote on a pair
 ///
-/// A second vote of a reviewer on a pair replaces the first.
+/// Until the review ends, a second vote of a reviewer on a pair replaces the first.
 #[utoipa::path(
     post, path = "/lab/runs/{id}/votes", tag = "lab", operation_id = "vote", request_body = VoteRequest,
     params(("id" = String, Path, description = "The run.")),
@@ -130,7 +130,7 @@ pub async fn next_pair(
         (status = 204, description = "The vote is kept."),
         (status = 400, description = "The reviewer is missing.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such run or pair.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The run is not over.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The run is not over, or its review has ended.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn vote(
@@ -141,6 +141,23 @@ pub async fn vote(
     let reviewer = reviewer(Some(&request.reviewer))?;
     state.lab.vote(id, &reviewer, (request.case_number, request.repeat), request.better).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// End the review
+///
+/// For everybody, and for good: what was voted is counted and shown from then on, and nobody votes any more. Where votes
+/// decide, every pair needs one first.
+#[utoipa::path(
+    post, path = "/lab/runs/{id}/review/end", tag = "lab", operation_id = "end_review",
+    params(("id" = String, Path, description = "The run.")),
+    responses(
+        (status = 200, description = "The run.", body = Run),
+        (status = 404, description = "There is no such run.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The run is not over, its review has ended, or pairs have no vote yet.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn end_review(State(state): State<AppState>, Ids(id, _): Ids) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.lab.end_review(id).await?))
 }
 
 /// Choose the winner

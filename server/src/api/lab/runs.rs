@@ -7,10 +7,9 @@ use axum::{
 };
 use http::{StatusCode, header};
 use lab::{DryRun, Run, RunCursor};
-use versioning::AgentType;
 
 use super::{
-    read::{Ids, OutputsBody, with_next},
+    read::{Ids, OfList, OutputsBody, next_page, with_next},
     wire::StartRunRequest,
 };
 use crate::{
@@ -102,13 +101,9 @@ pub async fn import_outputs(
     ),
 )]
 pub async fn list_runs(State(state): State<AppState>, parameters: Parameters) -> Result<Response, ApiError> {
-    let parameters = parameters.only(&["agent_type", "limit", "cursor"])?;
-    let agent_type: Option<AgentType> = parameters.get("agent_type").map(str::parse).transpose()?;
-    let limit = parameters.number("limit", 1..=200, 50)?;
-    let cursor: Option<RunCursor> = parameters.get("cursor").map(str::parse).transpose()?;
+    let OfList { agent_type, limit, cursor } = OfList::<RunCursor>::of(parameters)?;
     let page = state.lab.runs(agent_type.as_ref(), cursor, limit).await?;
-    let agent = agent_type.map_or_else(String::new, |agent_type| format!("agent_type={agent_type}&"));
-    let link = page.next.map(|next| format!("/api/v1/lab/runs?{agent}limit={limit}&cursor={next}"));
+    let link = page.next.map(|next| next_page("runs", agent_type.as_ref(), limit, next));
     Ok(with_next(link, Json(page.runs)))
 }
 

@@ -7,13 +7,13 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use lab::{
-    SetSummary, TestSet,
+    SetCursor, SetSummary, TestSet,
     cases::{CaseFormat, TestCase},
 };
-use versioning::{AgentType, InvalidInput};
+use versioning::InvalidInput;
 
 use super::{
-    read::{Ids, text, with_next},
+    read::{Ids, OfList, next_page, text, with_next},
     wire::{CreateSetRequest, ImportedResponse, ProviderResponse, RenameSetRequest},
 };
 use crate::{
@@ -39,21 +39,26 @@ pub async fn list_models(State(state): State<AppState>) -> Json<Vec<ProviderResp
 }
 
 /// List the sets
+///
+/// By agent and name. If there are more, the header `Link` names the next page.
 #[utoipa::path(
     get, path = "/lab/sets", tag = "lab", operation_id = "list_sets",
-    params(("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev")),
+    params(
+        ("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev"),
+        ("limit" = Option<u32>, Query, description = "Sets on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where to go on, as the `Link` header of the previous page gave it."),
+    ),
     responses(
-        (status = 200, description = "The sets, without their cases.", body = Vec<SetSummary>),
+        (status = 200, description = "The sets, without their cases.", body = Vec<SetSummary>,
+            headers(("Link" = String, description = "`<…>; rel=\"next\"`: the next page, if there is one."))),
         (status = 400, description = "A parameter breaks its rule or is unknown.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub async fn list_sets(
-    State(state): State<AppState>,
-    parameters: Parameters,
-) -> Result<Json<Vec<SetSummary>>, ApiError> {
-    let parameters = parameters.only(&["agent_type"])?;
-    let agent_type: Option<AgentType> = parameters.get("agent_type").map(str::parse).transpose()?;
-    Ok(Json(state.lab.sets(agent_type.as_ref()).await?))
+pub async fn list_sets(State(state): State<AppState>, parameters: Parameters) -> Result<Response, ApiError> {
+    let OfList { agent_type, limit, cursor } = OfList::<SetCursor>::of(parameters)?;
+    let page = state.lab.sets(agent_type.as_ref(), cursor.as_ref(), limit).await?;
+    let link = page.next.map(|next| next_page("sets", agent_type.as_ref(), limit, next));
+    Ok(with_next(link, Json(page.sets)))
 }
 
 /// Create a set

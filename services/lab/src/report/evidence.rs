@@ -15,30 +15,42 @@ enum Known<T> {
     All(T),
     /// At least one repeat has none.
     Lacking,
-    /// The run ended before it was asked, which says nothing about the version.
+    /// The run ended before it was asked, or judged, which says nothing about the version.
     NotAsked,
 }
 
-/// The test and the estimate of a metric between two sides, and how many cases have no result of it for whatever reason;
-/// none without any result.
+impl<T> From<Option<T>> for Known<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Lacking, Self::All)
+    }
+}
+
+/// What a metric says between two sides.
+pub(super) struct Found {
+    /// The test and the estimate; which cases have no result although they were asked is part of it.
+    pub evidence: Evidence,
+    /// Cases that nobody was asked about.
+    pub not_asked: u32,
+}
+
+/// The test and the estimate of a metric between two sides; none without any result.
 pub(super) fn evidence(
     metric: Metric,
     collected: &Collected,
     votes: &[CastVote],
     (one, other): (Side, Side),
     plan: Plan,
-) -> Option<(Evidence, u32)> {
+) -> Option<Found> {
     let all = cases(collected);
     if matches!(metric, Metric::Preference | Metric::Votes) {
-        let evidence = ((one, other) == (Side::A, Side::B)).then(|| opinions(metric, collected, votes, plan))??;
-        let seen = u32::try_from(evidence.seen).unwrap_or(u32::MAX);
-        return Some((evidence, all.saturating_sub(seen)));
+        return ((one, other) == (Side::A, Side::B)).then(|| opinions(metric, collected, votes, plan))?;
     }
+    let mut not_asked = 0;
     let mut left_out = LeftOut::default();
     let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
     for case in 1..=all {
         match (known(metric, collected, case, one), known(metric, collected, case, other)) {
-            (Known::NotAsked, _) | (_, Known::NotAsked) => {}
+            (Known::NotAsked, _) | (_, Known::NotAsked) => not_asked += 1,
             (Known::All(a), Known::All(b)) => pairs.push((a, b)),
             (a, b) => count(&mut left_out, &a, &b),
         }
@@ -73,14 +85,14 @@ pub(super) fn evidence(
                 .leaving_out(left_out, |side| of(&differences.with_more(more, None, side == statistics::Side::A)))
         }
     };
-    Some((evidence, all - u32::try_from(pairs.len()).unwrap_or(u32::MAX)))
+    Some(Found { evidence, not_asked })
 }
 
 /// What the pairwise judge or people prefer: one opinion for each case.
-fn opinions(metric: Metric, collected: &Collected, votes: &[CastVote], plan: Plan) -> Option<Evidence> {
+fn opinions(metric: Metric, collected: &Collected, votes: &[CastVote], plan: Plan) -> Option<Found> {
     let mut by_case: BTreeMap<u32, Vec<Vote>> = BTreeMap::new();
     if metric == Metric::Votes {
-        for (case, _, _, vote) in counted(collected, votes) {
+        for (case, _, _, vote) in votes {
             by_case.entry(*case).or_default().push(*vote);
         }
     } else {
@@ -94,9 +106,14 @@ fn opinions(metric: Metric, collected: &Collected, votes: &[CastVote], plan: Pla
     }
     let mut counts = Votes::default();
     let mut left_out = LeftOut::default();
+    let mut not_asked = 0;
+    let unjudged: BTreeSet<u32> = collected.unjudged.pairs.iter().map(|(case, _)| *case).collect();
     for case in 1..=cases(collected) {
         let repeats = match (answered(collected, case, Side::A), answered(collected, case, Side::B)) {
-            (Known::NotAsked, _) | (_, Known::NotAsked) => continue,
+            (Known::NotAsked, _) | (_, Known::NotAsked) => {
+                not_asked += 1;
+                continue;
+            }
             (Known::All(repeats), Known::All(_)) => repeats.len(),
             (a, b) => {
                 count(&mut left_out, &a, &b);
@@ -106,7 +123,14 @@ fn opinions(metric: Metric, collected: &Collected, votes: &[CastVote], plan: Pla
         let cast = by_case.get(&case).map_or(&[][..], Vec::as_slice);
         match metric {
             // Nobody was asked about identical answers: neither is better.
-            Metric::Votes if cast.is_empty() && shown.contains(&case) => continue,
+            Metric::Votes if cast.is_empty() && shown.contains(&case) => {
+                not_asked += 1;
+                continue;
+            }
+            Metric::Preference if unjudged.contains(&case) => {
+                not_asked += 1;
+                continue;
+            }
             Metric::Preference if cast.len() < repeats => {
                 left_out.of_both += 1;
                 continue;
@@ -122,30 +146,10 @@ fn opinions(metric: Metric, collected: &Collected, votes: &[CastVote], plan: Pla
         }
     }
     let of = |votes| Evidence::of_votes(metric.label(), votes, plan);
-    (counts.cast() > 0)
-        .then(|| of(counts).leaving_out(left_out, |side| of(counts.with_more(left_out.one_sided(), side))))
-}
-
-/// The votes that count: of those who have seen every pair, if there are any, otherwise all.
-///
-/// Whoever begins after the first is through counts once they are through too. If each of their votes counted at once,
-/// more people could be asked until the verdict is the one that somebody wants.
-fn counted<'a>(collected: &Collected, votes: &'a [CastVote]) -> Vec<&'a CastVote> {
-    let mut voted: BTreeMap<&str, BTreeSet<(u32, u32)>> = BTreeMap::new();
-    for (case, repeat, reviewer, _) in votes {
-        voted.entry(reviewer).or_default().insert((*case, *repeat));
-    }
-    let is_through = |reviewer: &str| {
-        voted.get(reviewer).is_some_and(|pairs| collected.reviewable.iter().all(|pair| pairs.contains(pair)))
-    };
-    let is_anybody = voted.keys().any(|reviewer| is_through(reviewer));
-    votes.iter().filter(|(_, _, reviewer, _)| !is_anybody || is_through(reviewer)).collect()
-}
-
-/// How many pairs nobody has voted on yet.
-pub(super) fn without_vote(collected: &Collected, votes: &[CastVote]) -> u64 {
-    let voted: BTreeSet<(u32, u32)> = votes.iter().map(|(case, repeat, ..)| (*case, *repeat)).collect();
-    collected.reviewable.iter().filter(|pair| !voted.contains(pair)).count() as u64
+    (counts.cast() > 0).then(|| Found {
+        evidence: of(counts).leaving_out(left_out, |side| of(counts.with_more(left_out.one_sided(), side))),
+        not_asked,
+    })
 }
 
 /// The mean over the repeats of each case for which a metric is known.
@@ -173,19 +177,28 @@ fn cases(collected: &Collected) -> u32 {
 
 /// The values of a metric for a case and side.
 fn known(metric: Metric, collected: &Collected, case: u32, side: Side) -> Known<Vec<f64>> {
-    of_repeats(collected, case, side, |answer| value(metric, answer))
+    let waits = |answer: &AnswerRecord| {
+        matches!(metric, Metric::PassRate | Metric::Score)
+            && collected.unjudged.answers.contains(&(answer.case_number, answer.repeat, answer.side))
+    };
+    of_repeats(
+        collected,
+        case,
+        side,
+        |answer| if waits(answer) { Known::NotAsked } else { value(metric, answer).into() },
+    )
 }
 
 /// The answers to a case, as far as there are any to compare.
 fn answered(collected: &Collected, case: u32, side: Side) -> Known<Vec<()>> {
-    of_repeats(collected, case, side, |answer| (answer.status == "answered").then_some(()))
+    of_repeats(collected, case, side, |answer| (answer.status == "answered").then_some(()).into())
 }
 
 fn of_repeats<T>(
     collected: &Collected,
     case: u32,
     side: Side,
-    value: impl Fn(&AnswerRecord) -> Option<T>,
+    value: impl Fn(&AnswerRecord) -> Known<T>,
 ) -> Known<Vec<T>> {
     let mut values = Vec::new();
     let mut is_lacking = false;
@@ -194,8 +207,9 @@ fn of_repeats<T>(
             return Known::NotAsked;
         }
         match value(answer) {
-            Some(value) => values.push(value),
-            None => is_lacking = true,
+            Known::All(value) => values.push(value),
+            Known::Lacking => is_lacking = true,
+            Known::NotAsked => return Known::NotAsked,
         }
     }
     match (is_lacking, values.is_empty()) {

@@ -1,5 +1,6 @@
 //! A verdict and its evidence in words.
 
+use super::MetricReport;
 use crate::{
     Metric, Run, Side,
     statistics::{Doubt, Finding, LeftOut, Outcome, Verdict},
@@ -72,6 +73,23 @@ fn left_out(left_out: LeftOut, with_result: u64) -> Option<String> {
     .collect();
     let all = left_out.all();
     (all > 0).then(|| format!("{all} of {} cases were left out: {}.", all + with_result, reasons.join(", ")))
+}
+
+/// What the budget left undone.
+pub(super) fn budget(primary: Option<&MetricReport>) -> String {
+    match primary {
+        Some(metric) if metric.not_asked > 0 => {
+            let asked = metric.evidence.seen + metric.evidence.left_out.all();
+            let all = asked + u64::from(metric.not_asked);
+            let undone = metric.not_asked;
+            format!(
+                " The budget ended the run before {undone} of {all} cases were asked in full; they count for neither \
+                 version."
+            )
+        }
+        Some(_) => " The budget ended the run before every call was made.".to_owned(),
+        None => " The budget ended the run before all cases were asked.".to_owned(),
+    }
 }
 
 /// Why nothing can be told.

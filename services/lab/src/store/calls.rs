@@ -1,4 +1,4 @@
-//! Calls: handed out to nodes, and what became of them.
+//! Calls: handed out to nodes, and (`record`) what became of them.
 //!
 //! Everything happens in one transaction under the lock of the run's row ([`LabStore::exchange`]), so that the nodes that share a
 //! run agree on its counts, its budget and how many calls are under way.
@@ -13,6 +13,11 @@ use versioning::{ErrorKind, PerformanceService, RecordedCall};
 use super::LabStore;
 use crate::{LabError, RunStatus, Side, schedule::CallKind};
 
+mod record;
+
+pub(crate) use record::{Finished, Record};
+use record::{record, record_one_by_one};
+
 /// A call that this node is to make.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claimed {
@@ -24,81 +29,6 @@ pub(crate) struct Claimed {
     pub estimate_usd: f64,
     /// What a judge is to judge: the answers in the order in which it sees them.
     pub answers: Vec<String>,
-}
-
-/// What became of a call.
-#[derive(Debug, Clone)]
-pub(crate) struct Finished {
-    pub number: i32,
-    pub attempts: u32,
-    /// What attempts without an answer cost, by estimate, as far as [`LabStore::charge`] was not told.
-    pub owed_usd: f64,
-    pub record: Record,
-}
-
-/// An answer or a failure.
-#[derive(Debug, Clone)]
-pub(crate) enum Record {
-    /// The model answered.
-    Answered {
-        answer: String,
-        stop: &'static str,
-        latency_ms: Option<f64>,
-        first_token_ms: Option<f64>,
-        input_tokens: Option<u32>,
-        output_tokens: Option<u32>,
-        cost_usd: Option<f64>,
-        /// Of an answer: its checks; of a judge: the opinion.
-        result: serde_json::Value,
-    },
-    /// It did not, or what it said could not be used. An answer that was paid for still costs.
-    Failed { kind: String, message: String, cost_usd: Option<f64> },
-}
-
-impl Record {
-    /// The same as PostgreSQL can keep it: it takes every character in a text but one.
-    pub(crate) fn storable(mut self) -> Self {
-        match &mut self {
-            Self::Answered { answer, result, .. } => {
-                replace_nul(answer);
-                replace_nul_in(result);
-            }
-            Self::Failed { kind, message, .. } => {
-                replace_nul(kind);
-                replace_nul(message);
-            }
-        }
-        self
-    }
-
-    /// What it cost; `estimate_usd` for an answer whose provider did not say how many tokens it was.
-    fn cost(&self, estimate_usd: f64) -> f64 {
-        match self {
-            Self::Answered { cost_usd, .. } => cost_usd.unwrap_or(estimate_usd),
-            Self::Failed { cost_usd, .. } => cost_usd.unwrap_or(0.0),
-        }
-    }
-}
-
-fn replace_nul(text: &mut String) {
-    if text.contains('\0') {
-        *text = text.replace('\0', "\u{FFFD}");
-    }
-}
-
-fn replace_nul_in(value: &mut serde_json::Value) {
-    use serde_json::Value;
-    match value {
-        Value::String(text) => replace_nul(text),
-        Value::Array(values) => values.iter_mut().for_each(replace_nul_in),
-        Value::Object(fields) => {
-            for (name, mut value) in std::mem::take(fields) {
-                replace_nul_in(&mut value);
-                fields.insert(name.replace('\0', "\u{FFFD}"), value);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 /// What a node has to say, and what it wants.
@@ -361,174 +291,6 @@ fn interval(time: Duration) -> Result<PgInterval, LabError> {
     Ok(PgInterval { months: 0, days: 0, microseconds })
 }
 
-/// What recording added to the run's counts.
-#[derive(Default)]
-struct Recorded {
-    done: i32,
-    failed: i32,
-    spent_usd: f64,
-}
-
-impl Recorded {
-    fn add(&mut self, more: &Self) {
-        self.done += more.done;
-        self.failed += more.failed;
-        self.spent_usd += more.spent_usd;
-    }
-}
-
-/// Records each result by itself. One that the database refuses is recorded as a failure.
-async fn record_one_by_one(
-    transaction: &mut Transaction<'static, Postgres>,
-    run: Uuid,
-    node: Uuid,
-    finished: &[Finished],
-) -> Result<Recorded, LabError> {
-    let mut recorded = Recorded::default();
-    for result in finished {
-        let mut alone = transaction.begin().await?;
-        match record(&mut alone, run, node, std::slice::from_ref(result)).await {
-            Ok(one) => {
-                alone.commit().await?;
-                recorded.add(&one);
-            }
-            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
-            Err(error) => {
-                alone.rollback().await?;
-                tracing::error!(%run, call = result.number, %error, "a result could not be recorded");
-                let cost_usd = match &result.record {
-                    Record::Answered { cost_usd, .. } | Record::Failed { cost_usd, .. } => *cost_usd,
-                };
-                let message = "The answer could not be recorded; the server's log says why.".into();
-                let failed = Finished {
-                    record: Record::Failed { kind: "internal".into(), message, cost_usd },
-                    ..result.clone()
-                };
-                recorded.add(&record(transaction, run, node, &[failed]).await?);
-            }
-        }
-    }
-    Ok(recorded)
-}
-
-/// Writes down what became of calls. An answer is an answer, whoever has the call by now: its node was silent for too long, and it
-/// was paid for. A failure leaves the call to who has it now. What is there already stays; what came too late costs all the same.
-async fn record(
-    connection: &mut PgConnection,
-    run: Uuid,
-    node: Uuid,
-    finished: &[Finished],
-) -> Result<Recorded, LabError> {
-    let mut recorded = Recorded::default();
-    for Finished { number, attempts, owed_usd, record } in finished {
-        let attempts = i32::try_from(*attempts).unwrap_or(i32::MAX);
-        let estimate_usd = match record {
-            Record::Answered {
-                answer,
-                stop,
-                latency_ms,
-                first_token_ms,
-                input_tokens,
-                output_tokens,
-                cost_usd,
-                result,
-            } => {
-                let row = sqlx::query!(
-                    "update lab_calls set status = 'answered', claimed_by = null, claimed_until = null, attempts = $4,
-                            answer = $5, stop = $6, latency_ms = $7, first_token_ms = $8, input_tokens = $9,
-                            output_tokens = $10, cost_usd = $11, result = $12, finished_at = now(), recorded_by = $3
-                        where run_id = $1 and number = $2 and status in ('waiting', 'claimed')
-                        returning kind, case_number, repeat, side, estimate_usd",
-                    run,
-                    number,
-                    node,
-                    attempts,
-                    answer,
-                    stop,
-                    *latency_ms,
-                    *first_token_ms,
-                    input_tokens.map(i64::from),
-                    output_tokens.map(i64::from),
-                    *cost_usd,
-                    result,
-                )
-                .fetch_optional(&mut *connection)
-                .await?;
-                if let Some(row) = &row
-                    && row.kind == "answer"
-                {
-                    sqlx::query!(
-                        "update lab_calls set waits_for = waits_for - 1
-                            where run_id = $1 and case_number = $2 and repeat = $3
-                                and ((kind = 'rubric' and side = $4) or (kind = 'pair' and $4 in ('a', 'b')))",
-                        run,
-                        row.case_number,
-                        row.repeat,
-                        row.side,
-                    )
-                    .execute(&mut *connection)
-                    .await?;
-                }
-                row.map(|row| row.estimate_usd)
-            }
-            Record::Failed { kind, message, cost_usd } => {
-                let row = sqlx::query!(
-                    "update lab_calls set status = 'failed', claimed_by = null, claimed_until = null, attempts = $4,
-                            error_kind = $5, error = $6, cost_usd = $7, finished_at = now(), recorded_by = $3
-                        where run_id = $1 and number = $2
-                            and (status = 'waiting' or (status = 'claimed' and claimed_by = $3))
-                        returning kind, case_number, repeat, side, estimate_usd",
-                    run,
-                    number,
-                    node,
-                    attempts,
-                    kind,
-                    message,
-                    *cost_usd,
-                )
-                .fetch_optional(&mut *connection)
-                .await?;
-                if let Some(row) = &row {
-                    recorded.failed += 1;
-                    if row.kind == "answer" {
-                        // Without an answer there is nothing to judge.
-                        let skipped = sqlx::query!(
-                            "update lab_calls set status = 'skipped', finished_at = now()
-                                where run_id = $1 and case_number = $2 and repeat = $3 and status = 'waiting'
-                                    and ((kind = 'rubric' and side = $4) or (kind = 'pair' and $4 in ('a', 'b')))",
-                            run,
-                            row.case_number,
-                            row.repeat,
-                            row.side,
-                        )
-                        .execute(&mut *connection)
-                        .await?;
-                        recorded.done += i32::try_from(skipped.rows_affected()).unwrap_or(0);
-                    }
-                }
-                row.map(|row| row.estimate_usd)
-            }
-        };
-        if let Some(estimate_usd) = estimate_usd {
-            recorded.done += 1;
-            recorded.spent_usd += record.cost(estimate_usd) + owed_usd;
-            continue;
-        }
-        let there = sqlx::query!(
-            "select recorded_by, estimate_usd from lab_calls where run_id = $1 and number = $2",
-            run,
-            number
-        )
-        .fetch_optional(&mut *connection)
-        .await?;
-        // This node recorded it before and did not hear so.
-        if let Some(there) = there.filter(|there| there.recorded_by != Some(node)) {
-            recorded.spent_usd += record.cost(there.estimate_usd) + owed_usd;
-        }
-    }
-    Ok(recorded)
-}
-
 /// The next calls that could be made, in order. One at least is looked at, to know whether any is left.
 async fn candidates(
     transaction: &mut Transaction<'static, Postgres>,
@@ -623,11 +385,15 @@ async fn feed(connection: &mut PgConnection, run: Uuid) -> Result<(), LabError> 
                 c.latency_ms, c.error_kind, c.first_token_ms, c.input_tokens, c.output_tokens, c.cost_usd, c.finished_at as "finished_at!",
                 r.plan ->> 'noise_version' as noise_version,
                 (
-                    select avg(coalesce((opinion.result ->> 'score')::float8, (own.value ->> 'score')::float8))
-                    from jsonb_array_elements(coalesce(c.result, '[]')) with ordinality as own (value, number)
-                    left join lab_calls opinion on opinion.run_id = c.run_id and opinion.kind = 'rubric'
-                        and opinion.case_number = c.case_number and opinion.repeat = c.repeat and opinion.side = c.side
-                        and opinion.check_number = own.number
+                    -- A score of some of the checks would be that of an easier case.
+                    select case when count(*) = count(score) then avg(score) end
+                    from (
+                        select coalesce((opinion.result ->> 'score')::float8, (own.value ->> 'score')::float8) as score
+                        from jsonb_array_elements(coalesce(c.result, '[]')) with ordinality as own (value, number)
+                        left join lab_calls opinion on opinion.run_id = c.run_id and opinion.kind = 'rubric'
+                            and opinion.case_number = c.case_number and opinion.repeat = c.repeat and opinion.side = c.side
+                            and opinion.check_number = own.number
+                    ) checks
                 ) as score
             from lab_calls c join lab_runs r on r.id = c.run_id
             where c.run_id = $1 and c.kind = 'answer' and c.status in ('answered', 'failed') and not r.is_imported"#,

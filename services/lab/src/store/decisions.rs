@@ -1,13 +1,10 @@
-//! Votes of people, and the winner.
+//! The winner.
 
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{LabStore, count};
-use crate::{
-    LabError, Run, Side,
-    model::{Choice, Vote},
-};
+use super::LabStore;
+use crate::{LabError, Run, Side, model::Choice};
 
 /// What a person decided about a run.
 #[derive(Debug)]
@@ -42,46 +39,6 @@ impl Decision {
 }
 
 impl LabStore {
-    /// Keeps a vote; a later one of the same reviewer on the same pair replaces it.
-    pub(crate) async fn vote(
-        &self,
-        run: Uuid,
-        (case_number, repeat): (u32, u32),
-        reviewer: &str,
-        vote: Vote,
-    ) -> Result<(), LabError> {
-        sqlx::query!(
-            "insert into lab_votes (run_id, case_number, repeat, reviewer, vote) values ($1, $2, $3, $4, $5)
-                on conflict on constraint lab_votes_pkey do update set vote = excluded.vote, voted_at = now()",
-            run,
-            i32::try_from(case_number).unwrap_or(i32::MAX),
-            i32::try_from(repeat).unwrap_or(i32::MAX),
-            reviewer,
-            vote.as_str(),
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// The votes of a run: case, repeat, reviewer and vote.
-    pub(crate) async fn votes(&self, run: Uuid) -> Result<Vec<(u32, u32, String, Vote)>, LabError> {
-        sqlx::query!(
-            "select case_number, repeat, reviewer, vote from lab_votes where run_id = $1
-                order by case_number, repeat, reviewer",
-            run
-        )
-        .fetch_all(&self.pool)
-        .await?
-        .into_iter()
-        .map(|row| {
-            let vote =
-                Vote::from_name(&row.vote).ok_or_else(|| LabError::inconsistent(format!("vote {}", row.vote)))?;
-            Ok((count(row.case_number)?, count(row.repeat)?, row.reviewer, vote))
-        })
-        .collect()
-    }
-
     /// Keeps the choice of a winner; its event is written with it.
     pub(crate) async fn choose(&self, decision: Decision) -> Result<(), LabError> {
         let mut connection = self.pool.acquire().await?;

@@ -1,19 +1,24 @@
 //! All SQL of the lab.
 //!
-//! `sets` keeps test cases, `runs` what was started and how far it is, `calls` hands out calls and records what became of them,
-//! `results` reads them, `decisions` keeps votes and choices.
+//! `sets` and `cases` keep test cases, `runs` what was started and how far it is, `calls` hands out calls and records
+//! what became of them, `imports` records answers from elsewhere, `results` reads them, `votes` and `decisions` keep
+//! what people say.
 
 use sqlx::PgPool;
 
 mod calls;
+mod cases;
 mod decisions;
+mod imports;
 mod results;
 mod runs;
 mod sets;
+mod votes;
 
 pub(crate) use calls::{Claimed, Contact, Exchange, Exchanged, Finished, Record};
 pub(crate) use decisions::Decision;
-pub(crate) use results::{CaseFlags, ImportedAnswer, PairRow, Read, StoredPick};
+pub(crate) use imports::ImportedAnswer;
+pub(crate) use results::{CaseFlags, PairRow, Read, StoredPick, Unjudged};
 pub(crate) use runs::NewRun;
 
 /// The lab's tables.

@@ -41,6 +41,7 @@ struct RunRow {
     created_at: DateTime<Utc>,
     created_by: Option<String>,
     finished_at: Option<DateTime<Utc>>,
+    review_ended_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<RunRow> for Run {
@@ -68,6 +69,7 @@ impl TryFrom<RunRow> for Run {
             created_at: row.created_at,
             created_by: row.created_by,
             finished_at: row.finished_at,
+            review_ended_at: row.review_ended_at,
         })
     }
 }
@@ -132,7 +134,7 @@ impl LabStore {
         .execute(&mut *transaction)
         .await?;
         if let Some(answers) = imported {
-            super::results::import(&mut transaction, id, answers).await?;
+            super::imports::import(&mut transaction, id, answers).await?;
         }
         transaction.commit().await?;
         Ok(id)
@@ -143,7 +145,8 @@ impl LabStore {
         sqlx::query_as!(
             RunRow,
             r#"select id, agent_type, version_a, version_b, set_id, set_name, plan as "plan: Json<RunPlan>", is_imported,
-                    status, concurrency, budget_usd, calls, done, failed, spent_usd, created_at, created_by, finished_at
+                    status, concurrency, budget_usd, calls, done, failed, spent_usd, created_at, created_by, finished_at,
+                    review_ended_at
                 from lab_runs where id = $1"#,
             id
         )
@@ -163,7 +166,8 @@ impl LabStore {
         sqlx::query_as!(
             RunRow,
             r#"select id, agent_type, version_a, version_b, set_id, set_name, plan as "plan: Json<RunPlan>", is_imported,
-                    status, concurrency, budget_usd, calls, done, failed, spent_usd, created_at, created_by, finished_at
+                    status, concurrency, budget_usd, calls, done, failed, spent_usd, created_at, created_by, finished_at,
+                    review_ended_at
                 from lab_runs
                 where ($1::text is null or agent_type = $1)
                     and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))

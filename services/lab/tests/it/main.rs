@@ -4,6 +4,7 @@
 mod bad_input;
 mod nodes;
 mod pages;
+mod reviews;
 mod runs;
 mod sets;
 mod support;

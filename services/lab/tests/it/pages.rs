@@ -6,13 +6,8 @@ use lab::{
 use model_api::{Behaviour, Judge, ModelApi};
 use serde_json::json;
 use sqlx::PgPool;
-use versioning::Author;
 
-use crate::support::{MIGRATOR, MODEL, Node, case, cases, registry, request, run_to_end, runner, set, until};
-
-fn author(name: &str) -> Author {
-    Author::parse(name).unwrap().unwrap()
-}
+use crate::support::{MIGRATOR, MODEL, Node, author, case, cases, registry, request, run_to_end, runner, set, until};
 
 /// A run of answers that were brought along: `say` gives that of a case, repeat and side.
 async fn brought(
@@ -181,7 +176,7 @@ async fn nobody_is_asked_to_choose_between_identical_answers(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
-async fn a_report_is_computed_once_and_anew_after_every_vote(pool: PgPool) {
+async fn a_report_is_computed_once_for_what_it_follows_from(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
     let started = node.lab.start(request(&set(&node, &cases(8)).await)).await.unwrap();
@@ -194,11 +189,11 @@ async fn a_report_is_computed_once_and_anew_after_every_vote(pool: PgPool) {
     assert_ne!(first.headline, "Not finished yet");
     let ada = author("ada");
     let pair = node.lab.next_pair(run.id, &ada).await.unwrap().unwrap();
-    let places = if pair.left == "GOOD" { [Place::Left, Place::Right] } else { [Place::Right, Place::Left] };
-    for (place, votes) in [(places[0], (0, 1, 0)), (places[1], (1, 0, 0)), (places[0], (0, 1, 0))] {
-        node.lab.vote(run.id, &ada, (pair.case_number, pair.repeat), place).await.unwrap();
-        assert_eq!(node.lab.report(run.id).await.unwrap().votes, votes, "a second thought counts");
-    }
+    node.lab.vote(run.id, &ada, (pair.case_number, pair.repeat), Place::Tie).await.unwrap();
+    let voted = node.lab.report(run.id).await.unwrap();
+    assert_eq!((voted.votes, voted.review), (None, (8, 7)), "it says how far the review is, and not how it stands");
+    node.lab.end_review(run.id).await.unwrap();
+    assert_eq!(node.lab.report(run.id).await.unwrap().votes, Some((0, 0, 1)));
     let before = node.lab.report(run.id).await.unwrap();
     // Without its cases nothing could be computed.
     sqlx::query("alter table lab_run_cases rename to lab_run_cases_away").execute(&pool).await.unwrap();
@@ -221,6 +216,9 @@ async fn an_export_has_checks_judgements_and_votes(pool: PgPool) {
     let pair = node.lab.next_pair(run.id, &ada).await.unwrap().unwrap();
     let place = if pair.left == "GOOD" { Place::Left } else { Place::Right };
     node.lab.vote(run.id, &ada, (1, 1), place).await.unwrap();
+    let blind = node.lab.export_results(run.id, ResultFormat::JsonLines).await.unwrap();
+    assert!(!blind.contains("votes"), "nobody sees what was voted before the review has ended: {blind}");
+    node.lab.end_review(run.id).await.unwrap();
 
     let table = node.lab.export_results(run.id, ResultFormat::Csv).await.unwrap();
     for said in ["contains failed (0): ", "contains passed (1): ", "llm-rubric passed (1): It was looked for GOOD."] {

@@ -71,6 +71,25 @@ async fn a_run_feeds_the_figures_of_its_versions_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn an_answer_has_a_score_once_every_check_is_decided(pool: PgPool) {
+    let judge = Judge::new(|message| match message.contains("MUTE") {
+        true => "I would rather not say.".into(),
+        false => r#"{"pass": true, "score": 0.5, "reason": "So."}"#.into(),
+    });
+    let api = ModelApi::start(Behaviour { judge, ..Behaviour::default() });
+    let node = registry(&pool, &api, ["answer: GOOD", "answer: GOOD MUTE"]).await;
+    let rubric = Check::LlmRubric { value: "Is it right?".into(), threshold: None };
+    let checks = vec![Check::Contains { value: "GOOD".into() }, rubric];
+    let mut request = request(&set(&node, &[case("Only", "Say it", checks)]).await);
+    request.plan.judge = Some(MODEL.parse().unwrap());
+    run_to_end(&node, request).await;
+    for (number, score) in [("1.0.0", Some((0.75, 1))), ("1.1.0", None)] {
+        let figures = node.services.performance.of_version(&agent(), version(number)).await.unwrap();
+        assert_eq!((figures[0].calls, figures[0].score), (1, score), "{number}");
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn whatever_a_model_does_is_a_result_and_the_rest_goes_on(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "Two."]).await;

@@ -89,7 +89,7 @@ async fn sets_are_named_renamed_and_deleted(pool: PgPool) {
     let nobody = "nobody".parse().unwrap();
     assert_eq!(node.lab.create_set(&nobody, "Any", &[]).await.unwrap_err().code(), "unknown_agent");
     node.lab.rename_set(one.summary.id, "Returns").await.unwrap();
-    assert_eq!(node.lab.sets(Some(&agent())).await.unwrap()[0].name, "Returns");
+    assert_eq!(node.lab.sets(Some(&agent()), None, 1).await.unwrap().sets[0].name, "Returns");
     node.lab.delete_set(one.summary.id).await.unwrap();
     assert_eq!(node.lab.set(one.summary.id).await.unwrap_err().code(), "unknown_set");
     assert_eq!(node.lab.delete_set(one.summary.id).await.unwrap_err().code(), "unknown_set");
@@ -143,4 +143,37 @@ async fn the_largest_set_is_read_page_by_page_and_changed_case_by_case(pool: PgP
         "unknown_case",
         "a case of another set is none of this one"
     );
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn every_set_is_on_a_page(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let names = ["Alpha", "Beta", "Gamma & more", "Größe", "Old", "Zeta 100 %", "Ω"];
+    for name in names.iter().rev() {
+        node.lab.create_set(&agent(), name, &[]).await.unwrap();
+    }
+    let nobody = "nobody".parse().unwrap();
+    assert!(node.lab.sets(Some(&nobody), None, 3).await.unwrap().sets.is_empty());
+    for agent in [None, Some(&agent())] {
+        let (mut listed, mut cursor, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = node.lab.sets(agent, cursor.as_ref(), 3).await.unwrap();
+            assert!(page.sets.len() <= 3);
+            listed.extend(page.sets.into_iter().map(|set| set.name));
+            pages += 1;
+            let Some(next) = page.next else { break };
+            // As an address carries it.
+            cursor = Some(next.to_string().parse().unwrap());
+        }
+        assert_eq!(pages, 3);
+        listed.sort_unstable();
+        assert_eq!(listed, names, "each once");
+    }
+    // A page goes on where it stood, though the set it stood at is gone.
+    let first = node.lab.sets(None, None, 3).await.unwrap();
+    node.lab.delete_set(first.sets[2].id).await.unwrap();
+    let second = node.lab.sets(None, first.next.as_ref(), 3).await.unwrap();
+    assert!(second.sets.iter().all(|set| first.sets.iter().all(|seen| seen.id != set.id)));
+    assert_eq!((second.sets.len(), second.next.is_some()), (3, true));
 }

@@ -7,7 +7,9 @@ use lab::{Lab, Run, RunPlan, RunRequest, RunStatus, Runner, RunnerSettings, Test
 use model_api::ModelApi;
 use sqlx::PgPool;
 use uuid::Uuid;
-use versioning::{AgentType, LoadingSettings, NewVersion, Promotion, PromptStore, PromptText, Services, Version};
+use versioning::{
+    AgentType, Author, LoadingSettings, NewVersion, Promotion, PromptStore, PromptText, Services, Version,
+};
 
 pub use versioning::MIGRATOR;
 
@@ -22,6 +24,10 @@ pub struct Node {
 
 pub fn agent() -> AgentType {
     "writer".parse().unwrap()
+}
+
+pub fn author(name: &str) -> Author {
+    Author::parse(name).unwrap().unwrap()
 }
 
 pub fn version(text: &str) -> Version {

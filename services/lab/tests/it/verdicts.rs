@@ -1,13 +1,12 @@
 //! From answers to a verdict, to a winner that is served.
 
-use lab::{
-    LabError, Metric, Place, ResultFilter, RunStatus, Side, Vote, WinnerRequest, cases::TestCase, checks::Check,
-};
+use lab::{LabError, Metric, ResultFilter, RunStatus, Side, Vote, WinnerRequest, cases::TestCase, checks::Check};
 use model_api::{Behaviour, ModelApi};
 use sqlx::PgPool;
-use versioning::Author;
 
-use crate::support::{MIGRATOR, MODEL, Node, agent, cases, registry, request, run_to_end, set, version};
+use crate::support::{
+    MIGRATOR, MODEL, Node, agent, author, cases, registry, request, run_to_end, runner, set, until, version,
+};
 
 /// Cases that only an answer with the word GOOD passes.
 fn good(count: usize) -> Vec<TestCase> {
@@ -16,10 +15,6 @@ fn good(count: usize) -> Vec<TestCase> {
         case.checks = vec![Check::Contains { value: "GOOD".into() }];
     }
     cases
-}
-
-fn author(name: &str) -> Author {
-    Author::parse(name).unwrap().unwrap()
 }
 
 fn choice(winner: Side, go_live: bool) -> WinnerRequest {
@@ -147,74 +142,6 @@ async fn a_judge_that_flips_with_the_order_prefers_nobody(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
-async fn people_vote_blind_and_their_votes_count(pool: PgPool) {
-    let api = ModelApi::start(Behaviour::default());
-    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
-    let set = set(&node, &cases(12)).await;
-    let mut request = request(&set);
-    request.plan.primary = Metric::Votes;
-    let run = run_to_end(&node, request).await;
-    let mut left = 0;
-    for reviewer in ["ada", "grace"] {
-        let reviewer = author(reviewer);
-        let mut seen = Vec::new();
-        while let Some(pair) = node.lab.next_pair(run.id, &reviewer).await.unwrap() {
-            let is_left = pair.left == "GOOD";
-            left += usize::from(is_left);
-            assert_eq!((pair.voted, pair.pairs), (u32::try_from(seen.len()).unwrap(), 12));
-            seen.push(pair.case_number);
-            let place = if is_left { Place::Left } else { Place::Right };
-            node.lab.vote(run.id, &reviewer, (pair.case_number, pair.repeat), place).await.unwrap();
-        }
-        assert_eq!(seen.len(), 12);
-        assert!(!seen.is_sorted(), "everybody has an order of their own");
-    }
-    assert!((4..=20).contains(&left), "sides are shuffled: {left} of 24 on the left");
-    let unknown = node.lab.vote(run.id, &author("ada"), (99, 1), Place::Tie).await.unwrap_err();
-    assert_eq!(unknown.code(), "unknown_pair");
-    let report = node.lab.report(run.id).await.unwrap();
-    assert_eq!((report.votes, report.outcome.as_str()), ((0, 24, 0), "b_is_better"), "{}", report.evidence);
-    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
-    assert_eq!(primary.evidence.cases, 12, "two reviewers of one pair are one vote");
-}
-
-#[sqlx::test(migrator = "MIGRATOR")]
-async fn votes_give_no_verdict_before_every_pair_has_one(pool: PgPool) {
-    let api = ModelApi::start(Behaviour::default());
-    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
-    let set = set(&node, &cases(12)).await;
-    for by_votes in [Metric::Votes, Metric::PassRate] {
-        let mut request = request(&set);
-        request.plan.primary = by_votes;
-        request.plan.deciding = vec![Metric::Votes];
-        let run = run_to_end(&node, request).await;
-        let report = async || node.lab.report(run.id).await.unwrap();
-        let vote = async |name: &str| {
-            let reviewer = author(name);
-            let pair = node.lab.next_pair(run.id, &reviewer).await.unwrap().unwrap();
-            let place = if pair.left == "GOOD" { Place::Left } else { Place::Right };
-            node.lab.vote(run.id, &reviewer, (pair.case_number, pair.repeat), place).await.unwrap();
-        };
-        for voted in 0..12 {
-            // Six of six would have been p = 0.03.
-            let report = report().await;
-            assert_eq!((report.outcome.as_str(), report.review), ("no_verdict", (12, 12 - voted)));
-            assert!(report.evidence.contains(&format!("{} of 12 pairs", 12 - voted)), "{}", report.evidence);
-            vote("ada").await;
-        }
-        let settled = report().await;
-        assert_ne!(settled.outcome, "no_verdict", "{}", settled.evidence);
-        // One more reviewer does not count before they are through.
-        let grace = author("grace");
-        let pair = node.lab.next_pair(run.id, &grace).await.unwrap().unwrap();
-        let worse = if pair.left == "GOOD" { Place::Right } else { Place::Left };
-        node.lab.vote(run.id, &grace, (pair.case_number, pair.repeat), worse).await.unwrap();
-        let report = report().await;
-        assert_eq!((report.verdict, report.votes), (settled.verdict, (1, 12, 0)));
-    }
-}
-
-#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_version_is_not_quicker_by_failing_where_it_is_slow(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "Two."]).await;
@@ -319,4 +246,52 @@ async fn answers_from_elsewhere_are_judged_alike(pool: PgPool) {
     assert_eq!(csv.lines().count(), 21);
     let jsonl = node.lab.export_results(run.id, lab::ResultFormat::JsonLines).await.unwrap();
     assert!(jsonl.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn what_the_budget_kept_from_a_judge_counts_for_neither_version(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
+    let mut cases = cases(30);
+    for case in &mut cases {
+        case.checks = vec![Check::LlmRubric { value: "Has the word".into(), threshold: None }];
+    }
+    let mut judged = request(&set(&node, &cases).await);
+    judged.plan.judge = Some(MODEL.parse().unwrap());
+    judged.plan.settings.max_tokens = Some(20);
+    // One call at a time, and alike: what they cost is known from one that has no limit.
+    judged.concurrency = 1;
+    let lines: String = cases
+        .iter()
+        .flat_map(|case| [("a", "BAD"), ("b", "GOOD")].map(|(side, output)| (&case.name, side, output)))
+        .map(|(name, side, output)| format!("{}\n", serde_json::json!({"case": name, "side": side, "output": output})))
+        .collect();
+    let judge = async |request| {
+        let run = node.lab.import_outputs(request, &lines).await.unwrap();
+        let runner = runner(&node);
+        let run = until(&node, run.id, |run| run.status != RunStatus::Running).await;
+        runner.stop(std::time::Duration::from_secs(5)).await;
+        run
+    };
+    let each = judge(judged.clone()).await.spent_usd / 60.0;
+    let dearest: f64 = sqlx::query_scalar("select max(estimate_usd) from lab_calls where kind = 'rubric'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    judged.budget_usd = Some(dearest + 30.0 * each);
+    let run = judge(judged).await;
+    assert_eq!(run.status, RunStatus::OutOfBudget);
+
+    let results = node.lab.results(run.id, ResultFilter::All, 1, 30).await.unwrap().cases;
+    let has = |answer: &Option<lab::AnswerRecord>| answer.as_ref().unwrap().passed.is_some();
+    let whole = results.iter().filter(|case| has(&case.repeats[0].a) && has(&case.repeats[0].b)).count();
+    let whole = u32::try_from(whole).unwrap();
+    assert!((6..30).contains(&whole), "{whole} cases were judged on both sides");
+    let report = node.lab.report(run.id).await.unwrap();
+    let primary = report.metrics.iter().find(|metric| metric.is_primary).unwrap();
+    assert_eq!((primary.left_out, primary.not_asked), (0, 30 - whole));
+    assert_eq!(primary.evidence.cases, u64::from(whole));
+    assert_eq!(report.outcome, "b_is_better", "{}", report.evidence);
+    let says = format!("before {} of 30 cases were asked in full", 30 - whole);
+    assert!(report.evidence.contains(&says) && !report.evidence.contains("left out"), "{}", report.evidence);
 }
