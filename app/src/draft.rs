@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 use web_sys::js_sys;
 
 /// What stands before the name of everything that is kept here.
@@ -17,8 +16,7 @@ const PREFIX: &str = "verbatim.draft.";
 const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
 
 /// What a person writes into the editor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
     /// The text.
     pub text: String,
@@ -45,13 +43,11 @@ impl Written {
 }
 
 /// An edit that was not saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     /// What tells it apart from the others; part of where it is kept.
-    #[serde(skip)]
     pub id: String,
     /// What was written.
-    #[serde(flatten)]
     pub written: Written,
     /// The version that it was written from.
     pub base: String,
@@ -60,7 +56,6 @@ pub struct Draft {
     /// What was saved last then.
     pub seen_newest: String,
     /// The label at the marks that a merge left in it.
-    #[serde(default)]
     pub merged: String,
     /// When it was kept, in seconds since 1970.
     pub at: i64,
@@ -105,7 +100,7 @@ impl Draft {
         let mut drafts = Vec::new();
         for key in keys(&storage) {
             let text = storage.get_item(&key).ok().flatten().unwrap_or_default();
-            let draft = leptos::serde_json::from_str::<Self>(&text).ok();
+            let draft = leptos::serde_json::from_str(&text).ok().and_then(Self::read);
             match (draft, key.strip_prefix(&prefix)) {
                 (Some(draft), _) if now() - draft.at > KEPT_FOR => {
                     let _ = storage.remove_item(&key);
@@ -118,9 +113,49 @@ impl Draft {
         drafts
     }
 
+    /// What is kept of it: texts by their names. Read and written like the values of variables, they need no code of their own.
+    fn write(&self) -> BTreeMap<String, String> {
+        let Self { written, base, seen_active, seen_newest, merged, at, .. } = self;
+        let Written { text, notes, author, bump, name } = written;
+        let fields = [
+            ("text", text),
+            ("notes", notes),
+            ("author", author),
+            ("bump", bump),
+            ("name", name),
+            ("base", base),
+            ("seen_active", seen_active),
+            ("seen_newest", seen_newest),
+            ("merged", merged),
+            ("at", &at.to_string()),
+        ];
+        fields.map(|(name, value)| (name.to_owned(), value.clone())).into()
+    }
+
+    /// None when it is not what [`Draft::write`] wrote.
+    fn read(mut fields: BTreeMap<String, String>) -> Option<Self> {
+        let at = fields.remove("at")?.parse().ok()?;
+        let mut field = |name: &str| fields.remove(name).unwrap_or_default();
+        Some(Self {
+            id: String::new(),
+            written: Written {
+                text: field("text"),
+                notes: field("notes"),
+                author: field("author"),
+                bump: field("bump"),
+                name: field("name"),
+            },
+            base: field("base"),
+            seen_active: field("seen_active"),
+            seen_newest: field("seen_newest"),
+            merged: field("merged"),
+            at,
+        })
+    }
+
     /// Keeps it. Tells whether the browser did.
     pub fn keep(&self, agent_type: &str) -> bool {
-        let text = leptos::serde_json::to_string(self).unwrap_or_default();
+        let text = leptos::serde_json::to_string(&self.write()).unwrap_or_default();
         storage().is_some_and(|storage| storage.set_item(&draft_key(agent_type, &self.id), &text).is_ok())
     }
 
@@ -164,5 +199,32 @@ pub fn remembered_values(agent_type: &str) -> BTreeMap<String, String> {
 pub fn remember_values(agent_type: &str, values: &BTreeMap<String, String>) {
     if let (Some(storage), Ok(text)) = (storage(), leptos::serde_json::to_string(values)) {
         let _ = storage.set_item(&values_key(agent_type), &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_is_read_as_it_was_written() {
+        let text = |name: &str| format!("the {name}\n\"{{{{x}}}}\"");
+        let draft = Draft {
+            id: String::new(),
+            written: Written {
+                text: text("text"),
+                notes: text("notes"),
+                author: text("author"),
+                bump: text("bump"),
+                name: text("name"),
+            },
+            base: text("base"),
+            seen_active: text("seen_active"),
+            seen_newest: text("seen_newest"),
+            merged: text("merged"),
+            at: 1_700_000_000,
+        };
+        assert_eq!(Draft::read(draft.write()), Some(draft));
+        assert_eq!(Draft::read(BTreeMap::new()), None);
     }
 }

@@ -99,6 +99,10 @@ impl From<versioning::VersioningError> for AppError {
         let request_id = use_context::<RequestId>().map(|RequestId(id)| id);
         if let Some(cause) = error.source() {
             tracing::error!(request_id, code = error.code(), cause, "a page could not be served");
+        } else {
+            let (agent_type, version) = error.subject();
+            let (agent_type, version) = (agent_type.map(tracing::field::display), version.map(tracing::field::display));
+            tracing::info!(request_id, code = error.code(), agent_type, version, detail = %error, "refused");
         }
         // What the API says names its own paths.
         let message = match &error {

@@ -258,7 +258,7 @@ test("a draft of more than 30 days ago is dropped", async ({ page, registry }) =
         const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix));
         for (const key of keys) {
           const draft = JSON.parse(localStorage.getItem(key) ?? "{}");
-          localStorage.setItem(key, JSON.stringify({ ...draft, at: draft.at - seconds }));
+          localStorage.setItem(key, JSON.stringify({ ...draft, at: String(Number(draft.at) - seconds) }));
         }
         return keys.length;
       },

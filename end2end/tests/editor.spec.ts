@@ -185,6 +185,18 @@ test.describe("when Monaco cannot be had", () => {
   }
 });
 
+test("a text that would take long to render is previewed as it is", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent(`{{name}} ${"&".repeat(600_000)}\n`);
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.tab("Preview").click();
+  await editor.value("name").fill("Ada");
+  await editor.value("name").press("Enter");
+  await expect(editor.panel.getByRole("status")).toContainText("It is shown as it is");
+  await expect(editor.panel.getByRole("article")).toContainText("Ada &&&");
+  await auditThemes();
+});
+
 test.describe("the keys of the form", () => {
   test("Enter in a value of the preview shows it, and saves nothing", async ({ page, registry }) => {
     const agent = await registry.agent("# {{name}}, {{role}}\n");

@@ -94,6 +94,10 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
       await page.getByRole("button", { name: isLeft ? /^Left/ : /^Right/ }).click();
     }
   }
+  await expect(page.locator("main")).not.toContainText("1.1.0");
+  await hydrated(page);
+  await auditThemes();
+  await page.getByRole("button", { name: "End the review for everybody" }).click();
   await expect(page.getByText("12 for B (1.1.0)")).toBeVisible();
   await page.getByRole("link", { name: "To the run" }).click();
 

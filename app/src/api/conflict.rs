@@ -3,8 +3,6 @@
 #[cfg(feature = "ssr")]
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::ChangesPanel;
 #[cfg(feature = "ssr")]
 use super::{
@@ -16,7 +14,7 @@ use crate::AppError;
 use crate::html::ServerHtml;
 
 /// What somebody else did since the writing began.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conflict {
     /// Whose prompt it is.
     pub agent_type: String,
@@ -44,17 +42,6 @@ pub struct Conflict {
     pub unsettled: u32,
     /// What their side is called at those places.
     pub label: String,
-}
-
-impl Conflict {
-    /// The same without what stands in the page elsewhere.
-    #[must_use]
-    pub fn slim(mut self) -> Self {
-        self.base_text = ServerHtml::default();
-        self.their_changes.lines = ServerHtml::default();
-        self.your_changes.lines = ServerHtml::default();
-        self
-    }
 }
 
 /// What a merge calls the writer's side at its marks.

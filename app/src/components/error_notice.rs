@@ -1,6 +1,6 @@
 //! An error, with the way forward.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
 use crate::AppError;
 
@@ -16,16 +16,15 @@ pub fn ErrorNotice(
             <p class="ways">
                 {if error.code.starts_with("unknown_") {
                     // It will not be there the next time either.
-                    view! { <a href=up(&error.code)>"Back to what there is"</a> }.into_any()
+                    Either::Left(view! { <a href=up(&error.code)>"Back to what there is"</a> })
                 } else {
                     // Another request, as a link: it works without any script.
-                    view! { <a href="" rel="external">"Try again"</a> }.into_any()
+                    Either::Right(view! { <a href="" rel="external">"Try again"</a> })
                 }}
                 {error.request_id.map(|id| view! { <span class="faint small">"Request "<code>{id}</code></span> })}
             </p>
         </div>
     }
-    .into_any()
 }
 
 /// Where that is listed which is not there.

@@ -1,12 +1,13 @@
 //! Keys that work on every page.
 
-use leptos::{ev, html::Dialog, prelude::*};
+use leptos::{ev, prelude::*};
 use web_sys::wasm_bindgen::JsCast;
 
 /// Listens for keys and for the help button, as long as the page lives. To be called in the browser, in an effect.
-pub fn listen_for_keys(help: NodeRef<Dialog>) {
-    let open = move || {
-        if let Some(dialog) = help.get_untracked()
+pub fn listen_for_keys() {
+    let open = || {
+        let dialog = document().get_element_by_id("help");
+        if let Some(dialog) = dialog.and_then(|dialog| dialog.dyn_into::<web_sys::HtmlDialogElement>().ok())
             && !dialog.open()
         {
             // It fails only for a dialog that is open or not in the page.

@@ -1,6 +1,6 @@
 //! The keys, what they do, and the list of them.
 
-use leptos::{html::Dialog, prelude::*};
+use leptos::prelude::*;
 
 use super::keyboard::listen_for_keys;
 use crate::draft::{Draft, take_from_address};
@@ -27,21 +27,11 @@ const KEYS: [(&str, &str); 18] = [
     ("Esc", "close it"),
 ];
 
-/// Listens for keys, and lists them in a dialog that opens with `?`. The last island of the page: it marks the document, because
-/// once it is awake every control works.
-#[island]
+/// The list of keys, in a dialog that opens with `?`, and what listens for them.
+#[component]
 pub fn Keys() -> impl IntoView {
-    let dialog = NodeRef::<Dialog>::new();
-    Effect::new(move || {
-        listen_for_keys(dialog);
-        forget_saved_draft();
-        if let Some(root) = document().document_element() {
-            // It fails only for a name that is not one.
-            let _ = root.set_attribute("data-hydrated", "true");
-        }
-    });
     view! {
-        <dialog class="help" node_ref=dialog aria-labelledby="help-title">
+        <dialog class="help" id="help" aria-labelledby="help-title">
             <h2 id="help-title">"Keys"</h2>
             <dl>
                 {KEYS
@@ -60,8 +50,22 @@ pub fn Keys() -> impl IntoView {
                 <button type="submit">"Close"</button>
             </form>
         </dialog>
+        <Listener />
     }
     .into_any()
+}
+
+/// Listens for keys. The last island of the page: it marks the document, because once it is awake every control works.
+#[island]
+fn Listener() -> impl IntoView {
+    Effect::new(move || {
+        listen_for_keys();
+        forget_saved_draft();
+        if let Some(root) = document().document_element() {
+            // It fails only for a name that is not one.
+            let _ = root.set_attribute("data-hydrated", "true");
+        }
+    });
 }
 
 /// A text that was saved needs its draft no more. The server names it in the address that it sends the browser to. Its id is

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-
-use crate::api::EventRow;
+use serde::Deserialize;
 
 mod events;
 mod following;
@@ -17,19 +16,29 @@ const TOAST: Duration = Duration::from_secs(8);
 /// Toasts at a time: the newest.
 const TOASTS: usize = 3;
 
+/// What a toast says of an event ([`crate::api::EventRow`] has more).
+#[derive(Clone, Deserialize)]
+struct Heard {
+    id: i64,
+    kind: String,
+    agent_type: String,
+    version: Option<String>,
+    actor: Option<String>,
+}
+
 /// Follows the registry after what the page already shows, and says what happened.
 #[island]
 pub fn Toasts(
     /// The last event that the page shows.
     after: i64,
 ) -> impl IntoView {
-    let shown = RwSignal::new(Vec::<EventRow>::new());
+    let shown = RwSignal::new(Vec::<Heard>::new());
     let dismiss = move |id: i64| shown.update(|shown| shown.retain(|event| event.id != id));
     Effect::new(move || {
         let following = Following::of_this_page();
         events::Events::follow(after, move |text| {
             // A newer server may say what this page does not know; then it is read anew all the same.
-            let event = leptos::serde_json::from_str::<EventRow>(text).ok();
+            let event = leptos::serde_json::from_str::<Heard>(text).ok();
             following.hear(event.as_ref().map_or(Change::default(), |event| Change {
                 agent: Some(event.agent_type.clone()),
                 row: event.version.as_ref().map(|version| format!("{}@{version}", event.agent_type)),
@@ -56,17 +65,16 @@ pub fn Toasts(
             <For each=move || shown.get() key=|event| event.id children=move |event| view! { <Toast event dismiss /> } />
         </div>
     }
-    .into_any()
 }
 
 /// Whether somebody is writing a version of the agent that this is about: then it concerns what they do, and stays.
-fn is_written(event: &EventRow) -> bool {
+fn is_written(event: &Heard) -> bool {
     let path = window().location().pathname().unwrap_or_default();
     event.version.is_some() && path == format!("/agents/{}/edit", event.agent_type)
 }
 
 #[component]
-fn Toast(event: EventRow, dismiss: impl Fn(i64) + 'static) -> impl IntoView {
+fn Toast(event: Heard, dismiss: impl Fn(i64) + 'static) -> impl IntoView {
     let by = event.actor.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
     let what = match event.kind.as_str() {
         "promoted" => "went live",
@@ -90,5 +98,4 @@ fn Toast(event: EventRow, dismiss: impl Fn(i64) + 'static) -> impl IntoView {
             <button type="button" class="quiet" aria-label="Dismiss" on:click=move |_| dismiss(id)>"×"</button>
         </div>
     }
-    .into_any()
 }

@@ -140,7 +140,7 @@ fn Modal(
         sent.remove();
         shown_again.remove();
     });
-    view! { <span node_ref=here hidden=true></span> }.into_any()
+    view! { <span node_ref=here hidden=true></span> }
 }
 
 #[component]

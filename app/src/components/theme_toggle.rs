@@ -74,5 +74,4 @@ pub fn ThemeToggle() -> impl IntoView {
             {move || theme.get().name()}
         </button>
     }
-    .into_any()
 }

@@ -191,7 +191,6 @@ fn CopyButton(raw: String) -> impl IntoView {
             <span aria-live="polite">{move || said.get()}</span>
         </button>
     }
-    .into_any()
 }
 
 async fn copy(address: &str) -> Option<()> {

@@ -2,17 +2,51 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use super::escaped;
 use crate::html::ServerHtml;
 
 /// How deep anything may stand in anything else. What goes deeper is shown at this depth: no person nests so far, and reading
 /// HTML takes time by its depth times its length.
 const MAX_DEPTH: usize = 100;
 
+/// The longest text that is rendered, in bytes: that of a prompt. With the values of its variables it can be longer.
+const MAX_TEXT: usize = 1024 * 1024;
+
+/// The longest HTML that is sanitised, in bytes. A text that is nothing but `&` or `<` is written with five times its length, and
+/// each of them is read one by one.
+const MAX_HTML: usize = 2 * 1024 * 1024;
+
+/// How far the content of a line may be indented, in spaces and marks of quotes. Reading Markdown takes time by the lines times
+/// what they may stand in: nothing is nested deeper than the lines that begin it are indented.
+const MAX_INDENT: usize = 1_024;
+
 /// Renders Markdown. Tags in a prompt are meant for the model, so they are shown as they stand and never become HTML; what is
 /// left is sanitised all the same. Pictures become their description: nothing is fetched from elsewhere.
 ///
-/// A long text takes a processor for a while: call it aside.
+/// What would take long is shown as it is, and says so. A long text takes a processor for a while all the same: call it aside.
 pub fn markdown(text: &str) -> ServerHtml {
+    let html = is_quick(text).then(|| rendered(text)).filter(|html| html.len() <= MAX_HTML);
+    ServerHtml(html.map_or_else(|| as_it_is(text), |html| ammonia::clean(&html)))
+}
+
+fn is_quick(text: &str) -> bool {
+    let is_before_content =
+        |byte: &u8| matches!(byte, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'0'..=b'9' | b'.' | b')');
+    let is_indent = |byte: &u8| matches!(byte, b' ' | b'\t' | b'>');
+    let indent = |line: &str| line.bytes().take_while(is_before_content).filter(is_indent).count();
+    text.len() <= MAX_TEXT && text.split(['\n', '\r']).all(|line| indent(line) <= MAX_INDENT)
+}
+
+/// A text that is not rendered.
+fn as_it_is(text: &str) -> String {
+    format!(
+        "<p class=\"notice\" role=\"status\">This text is too long, or too deeply nested, to be rendered as Markdown. It is shown \
+         as it is, with its values filled in.</p><pre>{}</pre>",
+        escaped(text),
+    )
+}
+
+fn rendered(text: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut depth = 0;
     let is_kept = |event: &Event<'_>| match event {
@@ -37,7 +71,7 @@ pub fn markdown(text: &str) -> ServerHtml {
     });
     let mut html = String::with_capacity(text.len() * 2);
     pulldown_cmark::html::push_html(&mut html, events);
-    ServerHtml(ammonia::clean(&html))
+    html
 }
 
 #[cfg(test)]
@@ -66,10 +100,26 @@ mod tests {
     }
 
     #[test]
+    fn what_would_take_long_is_shown_as_it_is() {
+        let line = "# Role\n\nSay **why** & how, in one short sentence.\n\n";
+        let prompt = line.repeat(MAX_TEXT / line.len());
+        assert!(markdown(&prompt).0.contains("<h1>Role</h1>"));
+        let deep = "- ".repeat(MAX_INDENT + 1);
+        for text in ["&".repeat(MAX_TEXT), "<".repeat(MAX_TEXT), format!("{prompt}{prompt}"), format!("a\r{deep}")] {
+            let html = markdown(&text).0;
+            let (notice, shown) = html.split_once("<pre>").unwrap();
+            assert!(notice.contains("It is shown as it is") && !notice.contains("<h1>"), "{notice}");
+            assert!(html_escape::decode_html_entities(shown.strip_suffix("</pre>").unwrap()) == text);
+        }
+        // A line of dashes is not deep.
+        assert!(markdown(&"-".repeat(MAX_INDENT * 2)).0.contains("<hr>"));
+    }
+
+    #[test]
     fn hostile_texts_are_rendered_in_time() {
         const LENGTH: usize = 1024 * 1024;
         let repeated = |piece: &str| piece.repeat(LENGTH / piece.len());
-        let texts = [
+        let mut texts = vec![
             repeated(">"),
             repeated("> "),
             repeated("- "),
@@ -88,11 +138,55 @@ mod tests {
             repeated("a|b\n-|-\n"),
             repeated("[a]: b\n"),
         ];
+        // Without optimisation, each of a million small pieces takes a while.
+        const SHORT: usize = LENGTH / 8;
+        let pieces = [
+            "&",
+            "&amp;",
+            "\"",
+            "- a\n",
+            "> a\nb\n",
+            "[a](",
+            "![",
+            "[[a]",
+            "](",
+            "*a_ ",
+            "<a>",
+            "<?",
+            "<![CDATA[",
+            "`",
+            "```\n",
+            "||||\n",
+            "[a][b]",
+            "[^a]",
+            "\\",
+            "\0",
+            "\n",
+            "a\n",
+            "# a\n",
+            "a\n-\n",
+            "- [ ] a\n",
+            "<div>\n\n",
+            "    a\n",
+            "* a\n  * b\n",
+            "a  \n",
+            "{{a}}",
+        ];
+        texts.extend(pieces.map(|piece| piece.repeat(SHORT / piece.len())));
+        // What stands in many lists or quotes, and what is not indented as they are: empty lines, and lines that go on all the same.
+        let stairs = |step: &str, line: &str| (0..200).map(|depth| step.repeat(depth) + line).collect::<String>();
+        for open in [stairs("  ", "- a\n"), stairs("> ", "a\n"), "- ".repeat(MAX_INDENT), "> - ".repeat(MAX_INDENT / 3)]
+        {
+            for after in ["\n", "a\n", ">\n", "  \n"] {
+                texts.push(format!("{open}a\n{}", after.repeat(SHORT / after.len())));
+            }
+        }
         for text in texts {
             let begun = std::time::Instant::now();
             markdown(&text);
             let took = begun.elapsed();
-            assert!(took.as_secs() < 30, "{took:?} for {}…", &text[..20]);
+            let begin: String = text.chars().take(20).collect();
+            assert!(took.as_secs() < 30, "{took:?} for {begin:?}…");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use leptos::{
+    either::EitherOf4,
     ev,
     html::Input,
     leptos_dom::helpers::TimeoutHandle,
@@ -64,12 +65,7 @@ pub fn Desk(
     let is_same = RwSignal::new(was_same);
     let is_ready = RwSignal::new(false);
     let too_long = RwSignal::new(None::<String>);
-    let values = RwSignal::new(
-        form.rest
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix("value.")?.to_owned(), value.clone())))
-            .collect::<BTreeMap<_, _>>(),
-    );
+    let values = RwSignal::new(page.values);
     let shown = RwSignal::new(match &panel {
         None => Shown::Text,
         Some(Panel::Preview(_)) => Shown::Preview,
@@ -207,12 +203,14 @@ pub fn Desk(
     let shown_panel = move || {
         let base = base.get_value();
         if shown.get() == Shown::Trial {
-            return Some(view! { <TryIt parts agent names values on_value=keep_value /> }.into_any());
+            return Some(EitherOf4::A(view! { <TryIt parts agent names values on_value=keep_value /> }));
         }
         panel.get().filter(|_| shown.get() != Shown::Text).map(|panel| match panel {
-            Ok(Panel::Preview(panel)) => view! { <Preview panel values=values.get_untracked() on_value /> }.into_any(),
-            Ok(Panel::Changes(panel)) => view! { <Changes panel base /> }.into_any(),
-            Err(error) => view! { <ErrorNotice error /> }.into_any(),
+            Ok(Panel::Preview(panel)) => {
+                EitherOf4::B(view! { <Preview panel values=values.get_untracked() on_value /> })
+            }
+            Ok(Panel::Changes(panel)) => EitherOf4::C(view! { <Changes panel base /> }),
+            Err(error) => EitherOf4::D(view! { <ErrorNotice error /> }),
         })
     };
     view! {
@@ -300,7 +298,6 @@ pub fn Desk(
             <Sheet form next problem is_new keeper is_same notes=parts.notes on_change=Callback::new(move |()| on_change()) />
         </form>
     }
-    .into_any()
 }
 
 /// What is known of the text, as it is written.
@@ -324,7 +321,6 @@ fn Facts(counts: RwSignal<Counts>, names: RwSignal<Vec<String>>) -> impl IntoVie
             }} <span class="variables">{variables}</span>
         </p>
     }
-    .into_any()
 }
 
 fn names_of(text: &str) -> Vec<String> {

@@ -82,7 +82,8 @@ pub fn PromptEditor(
 
 #[component]
 fn Page(page: EditPage, is_new: bool) -> impl IntoView {
-    let conflict = page.conflict.clone().map(|conflict| view! { <ConflictNotice conflict /> });
+    let mut page = page;
+    let conflict = page.conflict.take().map(|conflict| view! { <ConflictNotice conflict /> });
     let problem = page.problem.clone().filter(|problem| problem.field.is_empty()).map(|problem| {
         view! {
             <p class="notice danger" role="alert">{problem.message}</p>
@@ -107,13 +108,14 @@ fn Page(page: EditPage, is_new: bool) -> impl IntoView {
             </p>
         }
     });
-    let text = page.form.text.clone();
+    // It stands in the page once.
+    let text = std::mem::take(&mut page.form.text);
     view! {
         {conflict}
         {problem}
         {from}
         {ends}
-        <Desk page=page.slim() text=InPage(text) is_new />
+        <Desk page text=InPage(text) is_new />
     }
     .into_any()
 }

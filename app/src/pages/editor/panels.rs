@@ -58,7 +58,6 @@ pub fn Preview(
             <article class="rendered" aria-label="Preview" inner_html=html.0></article>
         </div>
     }
-    .into_any()
 }
 
 /// Whether a key says that a field is done, and nothing else: not the end of a word that is put together from several keys.
@@ -90,7 +89,6 @@ pub fn LeftOut(
             <p class="faint">{format!("{} not shown here.", counted(hidden, "more changed line is", "more changed lines are"))}</p>
         })}
     }
-    .into_any()
 }
 
 /// What the text changes against its base.
@@ -114,5 +112,4 @@ pub fn Changes(
         <LeftOut hidden is_simplified />
         <div class="diff-place" inner_html=lines.0></div>
     }
-    .into_any()
 }

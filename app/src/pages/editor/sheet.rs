@@ -139,5 +139,4 @@ pub fn Sheet(
             </p>
         </aside>
     }
-    .into_any()
 }

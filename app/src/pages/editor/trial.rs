@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{either::Either, prelude::*, task::spawn_local};
 
 use super::{
     panels::{is_enter, is_save},
@@ -150,17 +150,16 @@ pub fn TryIt(
             <div role="status">
                 {move || {
                     trial.get().map(|trial| match trial {
-                        Ok(trial) => answers(trial),
-                        Err(error) => view! { <ErrorNotice error /> }.into_any(),
+                        Ok(trial) => Either::Left(answers(trial)),
+                        Err(error) => Either::Right(view! { <ErrorNotice error /> }),
                     })
                 }}
             </div>
         </div>
     }
-    .into_any()
 }
 
-fn answers(Trial { written, live }: Trial) -> AnyView {
+fn answers(Trial { written, live }: Trial) -> impl IntoView {
     let title = live.as_ref().map(|live| match &live.version {
         Some(version) => format!("Live: {version}"),
         None => "Live".to_owned(),
@@ -171,15 +170,14 @@ fn answers(Trial { written, live }: Trial) -> AnyView {
             {live.zip(title).map(|(live, title)| answer(title, live))}
         </div>
     }
-    .into_any()
 }
 
-fn answer(title: String, tried: Tried) -> AnyView {
+fn answer(title: String, tried: Tried) -> impl IntoView {
     let text = match tried.answer {
-        Ok(text) => {
-            view! { <pre class="message" tabindex="0" role="region" aria-label=title.clone()>{text}</pre> }.into_any()
-        }
-        Err(message) => view! { <p class="notice danger" role="alert">{message}</p> }.into_any(),
+        Ok(text) => Either::Left(
+            view! { <pre class="message" tabindex="0" role="region" aria-label=title.clone()>{text}</pre> },
+        ),
+        Err(message) => Either::Right(view! { <p class="notice danger" role="alert">{message}</p> }),
     };
     view! {
         <div class="answer">
@@ -188,5 +186,4 @@ fn answer(title: String, tried: Tried) -> AnyView {
             <p class="faint small">{tried.took}</p>
         </div>
     }
-    .into_any()
 }
