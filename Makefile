@@ -73,7 +73,7 @@ bench: build ## Measure, and print each figure with its limit
 	@$(setup) test
 	@echo "==> benchmarks and sizes of the pages (release build)"
 	@failed=0; \
-	env -u DATABASE_URL -u DATABASE_READ_URL cargo bench --no-fail-fast -p server || failed=1; \
+	env -u DATABASE_URL -u DATABASE_READ_URL cargo bench -p server || failed=1; \
 	scripts/with-server target/sizes node end2end/sizes.mjs || failed=1; \
 	exit $$failed
 

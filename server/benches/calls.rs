@@ -1,20 +1,13 @@
 //! How many recorded calls a second are taken, and how long their figures take to read once there are millions.
-#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use leptos::config::LeptosOptions;
-use server::{postgres::PrivatePostgres, state::AppState};
+use server::state::AppState;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use versioning::{LoadingSettings, MIGRATOR, PromptStore, Services};
 
-#[expect(dead_code, reason = "each benchmark uses what it needs of it")]
-mod support;
-
-use support::{Connection, Goal, body_of, median, report, serve};
+use crate::support::{Connection, Goal, body_of, median, report, serve};
 
 /// Clients that send at once, batches of each, calls of each batch.
 const CLIENTS: usize = 4;
@@ -23,20 +16,12 @@ const BATCH: usize = 2_000;
 const MILLIONS: i64 = 5;
 const READS: usize = 50;
 
-fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::sink).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    if runtime.block_on(measure()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-async fn measure() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+pub async fn measure() -> bool {
+    let (_folder, postgres) = crate::support::postgres().await;
     let pool = PgPoolOptions::new().max_connections(20).connect_with(postgres.connect_options()).await.unwrap();
     MIGRATOR.run(&pool).await.unwrap();
     let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
-    let lab = support::lab(&pool, &services);
+    let lab = crate::support::lab(&pool, &services);
     let options = LeptosOptions::builder().output_name("verbatim").build();
     let state = AppState::new(services, lab, pool.clone(), options, Duration::from_secs(30));
     let address = serve(server::router(state)).await;

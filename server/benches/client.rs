@@ -1,9 +1,7 @@
 //! How soon an agent outside of the server has what was promoted, and what open streams cost everybody else. The servers are processes
 //! of their own, over one PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
 
 use std::{
-    process::{ExitCode, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,19 +12,14 @@ use std::{
 use client::{ClientSettings, PromptClient};
 use futures_util::StreamExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server::postgres::PrivatePostgres;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, Command},
     task::{JoinHandle, JoinSet},
 };
 use versioning::{PromptLoader, Version};
 
-#[expect(dead_code, reason = "each benchmark uses what it needs of it")]
-mod support;
-
-use support::{Connection, Goal, find, load, median, outage::Gate, report};
+use crate::support::{Connection, Goal, find, gate::Gate, load, median, node::Node, report};
 
 const ROUNDS: usize = 5;
 const STREAMS: usize = 1_000;
@@ -36,59 +29,17 @@ const PROMOTIONS: u32 = 500;
 const READING: usize = 4;
 const PATH: &str = "/api/v1/prompts/bench_shared/active";
 
-fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::sink).init();
+pub async fn measure() -> bool {
     let limit = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    if runtime.block_on(measure()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// A server that is a process.
-struct Node {
-    child: Child,
-    address: String,
-}
-
-impl Node {
-    async fn start(database_url: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_verbatim"))
-            .args(["serve", "--addr", "127.0.0.1:0", "--database-url", database_url])
-            .env("VERBATIM_LOG_FORMAT", "json")
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = log.next_line().await.unwrap().expect("it says where it serves");
-            if let Some((_, rest)) = line.split_once("serving on http://") {
-                break rest.split('"').next().unwrap().to_owned();
-            }
-        };
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { child, address }
-    }
-
-    /// Bytes of memory that it holds.
-    fn memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        held.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
-    }
-}
-
-async fn measure() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+    let (_folder, postgres) = crate::support::postgres().await;
     let gate = Gate::before(&postgres.connect_options()).await;
     let nodes = [Node::start(&gate.url).await, Node::start(&gate.url).await];
     let mut writer = Connection::open(&nodes[0].address).await;
     let body = r#"{ "agent_type": "bench_shared", "version": "1.0.0", "prompt_text": "first" }"#;
     writer.post("/api/v1/prompts/versions", body).await;
     writer.post("/api/v1/prompts/promote", r#"{ "agent_type": "bench_shared", "version": "1.0.0" }"#).await;
-    let met = [promotions(&mut writer, &nodes).await, streams(&nodes).await, readers(&mut writer, &nodes[1]).await];
+    let met = [promotions(&mut writer, &nodes).await, streams(&nodes).await, readers(&nodes).await];
     for mut node in nodes {
         node.child.kill().await.unwrap();
     }
@@ -137,6 +88,7 @@ async fn promotions(writer: &mut Connection, nodes: &[Node; 2]) -> bool {
     let agent = "bench_shared".parse().unwrap();
     let mut last = prompts.load(&agent).await.unwrap().version;
     let mut asking = Connection::open(other).await;
+    let mut served_last = last;
     let is_over = Arc::new(AtomicBool::new(false));
     let reading: Vec<_> =
         nodes.iter().flat_map(|node| (0..READING).map(|_| read_along(&node.address, &is_over))).collect();
@@ -158,12 +110,11 @@ async fn promotions(writer: &mut Connection, nodes: &[Node; 2]) -> bool {
             }
         };
         let by_node = async {
-            let mut last = Version::FIRST;
             loop {
                 let served = version_in(&asking.get(PATH).await);
-                assert!(last <= served, "an older version after a newer one");
-                last = served;
-                if last >= version {
+                assert!(served_last <= served, "an older version after a newer one");
+                served_last = served;
+                if served >= version {
                     return promoted.elapsed();
                 }
             }
@@ -249,12 +200,14 @@ async fn streams(nodes: &[Node; 2]) -> bool {
 }
 
 /// 10,000 readers of one node: what they cost, how soon all have a promotion, and how soon all are back when they were cut off.
-async fn readers(writer: &mut Connection, node: &Node) -> bool {
+async fn readers([other, node]: &[Node; 2]) -> bool {
     const LIMIT: Duration = Duration::from_secs(1);
     const BACK: Duration = Duration::from_secs(5);
     const MEMORY: usize = 64 * 1024;
     const QUERY: &str = "?agent_type=bench_shared";
-    let mut live = promote(writer, "for many").await;
+    // The one from before was idle for long, and was closed.
+    let mut writer = Connection::open(&other.address).await;
+    let mut live = promote(&mut writer, "for many").await;
     let before = node.memory();
     let mut open = follow_all(&[&node.address], READERS, QUERY, "").await;
     let each = (node.memory() - before) / READERS;
@@ -280,7 +233,7 @@ async fn readers(writer: &mut Connection, node: &Node) -> bool {
                 }
             });
         }
-        live = promote(writer, &format!("round {round}")).await;
+        live = promote(&mut writer, &format!("round {round}")).await;
         let promoted = Instant::now();
         let mut last = promoted;
         for (stream, id, at) in reading.join_all().await {

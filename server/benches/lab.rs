@@ -1,35 +1,24 @@
 //! The lab against an endpoint that takes a tenth of a second: how close a run comes to the time that its calls take at least,
 //! whether it measures them rightly, and whether it keeps what it has done with.
-//!
-//! `cargo bench -p server --bench lab`
-
-#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::support::{Goal, median, report};
 use agents::{Models, ModelsSettings, Prices};
 use lab::{Lab, ResultFilter, RunPlan, RunRequest, RunStatus, Runner, RunnerSettings, cases::TestCase};
 use model_api::{Behaviour, ModelApi};
-use server::postgres::PrivatePostgres;
 use sqlx::postgres::PgPoolOptions;
-use support::{Goal, median, report};
 use versioning::{LoadingSettings, MIGRATOR, NewVersion, PromptStore, PromptText, Services};
-
-#[expect(dead_code, reason = "the benchmarks share it, and this one needs little of it")]
-mod support;
 
 const CALLS: u32 = 1_000;
 const AT_ONCE: u32 = 50;
 const TAKES: Duration = Duration::from_millis(100);
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+pub async fn measure() -> bool {
+    let (_folder, postgres) = crate::support::postgres().await;
     let pool = PgPoolOptions::new().max_connections(20).connect_with(postgres.connect_options()).await.unwrap();
     MIGRATOR.run(&pool).await.unwrap();
     let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
@@ -72,7 +61,7 @@ async fn main() -> std::process::ExitCode {
 
     runner.stop(Duration::from_secs(5)).await;
     postgres.stop().await.unwrap();
-    if met { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+    met
 }
 
 /// Runs an experiment; how long it took, and how far the recorded latencies are from the endpoint's own, in milliseconds.
@@ -112,7 +101,6 @@ async fn run(lab: &Lab, services: &Services, api: &ModelApi, agent: &str) -> (Du
         budget_usd: None,
         created_by: None,
     };
-    let seen = api.requests().len();
     let begin = Instant::now();
     let id = lab.start(request).await.unwrap().id;
     let run = loop {
@@ -128,7 +116,7 @@ async fn run(lab: &Lab, services: &Services, api: &ModelApi, agent: &str) -> (Du
     // The endpoint knows a call by what it was asked.
     let key = |system: &str, user: &str| format!("{system}\n{user}");
     let mut took = std::collections::HashMap::new();
-    for request in api.requests().into_iter().skip(seen) {
+    for request in api.take_requests() {
         let said = |role: &str| {
             let messages = request.body["messages"].as_array().unwrap();
             messages.iter().find(|message| message["role"] == role).unwrap()["content"].as_str().unwrap().to_owned()

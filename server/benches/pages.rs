@@ -1,20 +1,13 @@
 //! How long the server works on the pages that have the most to do. Each figure is a share of its limit.
-#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use leptos::config::LeptosOptions;
-use server::{postgres::PrivatePostgres, state::AppState};
+use server::state::AppState;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use versioning::{LoadingSettings, MIGRATOR, PromptStore, Services};
 
-#[expect(dead_code, reason = "each benchmark uses what it needs of it")]
-mod support;
-
-use support::{Connection, Goal, median, report, serve};
+use crate::support::{Connection, Goal, median, report, serve};
 
 /// Two texts of 1 MB with 1,000 scattered changes.
 const COMPARISON: (&str, Duration) = ("/agents/bench_long_text/compare?base=1.0.0&head=1.1.0", Duration::from_secs(1));
@@ -24,21 +17,14 @@ const HISTORIES: [&str; 3] =
     ["/agents/bench_many", "/agents/bench_many?sort=version&dir=asc", "/agents/bench_many?page=150"];
 const HISTORY_LIMIT: Duration = Duration::from_millis(100);
 
-fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    if runtime.block_on(measure()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-async fn measure() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+pub async fn measure() -> bool {
+    let (_folder, postgres) = crate::support::postgres().await;
     let pool = PgPoolOptions::new().max_connections(10).connect_with(postgres.connect_options()).await.unwrap();
     MIGRATOR.run(&pool).await.unwrap();
     fill(&pool).await;
     let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
     let options = LeptosOptions::builder().output_name("verbatim").build();
-    let lab = support::lab(&pool, &services);
+    let lab = crate::support::lab(&pool, &services);
     let ours =
         serve(server::router(AppState::new(services, lab, pool.clone(), options, Duration::from_secs(30)))).await;
 

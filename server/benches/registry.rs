@@ -2,11 +2,9 @@
 //! get, a bare insert, a short history. What is printed is a ratio, so that it means the same on every machine.
 //!
 //! Two things that are compared run in turn, several rounds each, and the medians are compared.
-#![expect(clippy::unwrap_used, reason = "a benchmark that meets an error has no result")]
 
 use std::{
     hint::black_box,
-    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,29 +17,17 @@ use leptos::config::LeptosOptions;
 use server::{postgres::PrivatePostgres, state::AppState};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use versioning::{
-    AgentType, LoadingSettings, MIGRATOR, NewVersion, Promotion, PromptStore, PromptText, Services, Version, listen,
+    AgentType, LoadingSettings, MIGRATOR, NewVersion, Promotion, PromptLoader, PromptStore, PromptText, Services,
+    Version, listen,
 };
 
-#[expect(dead_code, reason = "each benchmark uses what it needs of it")]
-mod support;
-
-use support::{Connection, Goal, body_of, find, load, median, report, serve};
+use crate::support::{Connection, Goal, body_of, find, load, median, report, serve};
 
 const ROUNDS: usize = 7;
 const ACTIVE: &str = "/api/v1/prompts/bench_reader/active";
 
-fn main() -> ExitCode {
-    // As the server logs by default, but for where it goes to.
-    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::sink).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let all_met = runtime.block_on(measure());
-    if all_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-async fn measure() -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+pub async fn measure() -> bool {
+    let (_folder, postgres) = crate::support::postgres().await;
     let pool = PgPoolOptions::new().max_connections(20).connect_with(postgres.connect_options()).await.unwrap();
     MIGRATOR.run(&pool).await.unwrap();
     let store = PromptStore::new(pool.clone());
@@ -50,7 +36,7 @@ async fn measure() -> bool {
     live(&services, "bench_reader", &"You answer in plain words. ".repeat(152)[..4096]).await;
     let ours = serve(server::router(AppState::new(
         services.clone(),
-        support::lab(&pool, &services),
+        crate::support::lab(&pool, &services),
         pool.clone(),
         LeptosOptions::builder().output_name("verbatim").build(),
         Duration::from_secs(30),
@@ -108,14 +94,15 @@ async fn active_over_http(ours: &str) -> bool {
     faster && steadier
 }
 
-/// `get_active_prompt` against a bare get of the cache library.
+/// `get_active_prompt`, and the same as an agent sees it, through the trait, against a bare get of the cache library.
 async fn active_in_process(services: &Services) -> bool {
     const CALLS: u32 = 1_000_000;
     let agent_type = agent("bench_reader");
     let bare: moka::future::Cache<AgentType, Arc<String>> =
         moka::future::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(300)).build();
     bare.insert(agent_type.clone(), Arc::new("x".repeat(4096))).await;
-    let mut times = [Vec::new(), Vec::new()];
+    let loader: &dyn PromptLoader = &*services.loading;
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         let begin = Instant::now();
         for _ in 0..CALLS {
@@ -127,14 +114,22 @@ async fn active_in_process(services: &Services) -> bool {
             black_box(services.loading.get_active_prompt(black_box(&agent_type)).await.unwrap());
         }
         times[1].push(begin.elapsed().as_secs_f64());
+        let begin = Instant::now();
+        for _ in 0..CALLS {
+            black_box(loader.load(black_box(&agent_type)).await.unwrap());
+        }
+        times[2].push(begin.elapsed().as_secs_f64());
     }
-    let [bare, ours] = times.map(|times| median(times) / f64::from(CALLS) * 1e9);
-    report(
-        "cached get_active_prompt, in process",
-        &format!("{ours:.0} ns against {bare:.0} ns of a bare cache get"),
-        ours / bare,
-        Goal::AtMost(1.5),
-    )
+    let [bare, service, agents] = times.map(|times| median(times) / f64::from(CALLS) * 1e9);
+    let told = |what: &str, ours: f64| {
+        report(
+            &format!("cached {what}, in process"),
+            &format!("{ours:.0} ns against {bare:.0} ns of a bare cache get"),
+            ours / bare,
+            Goal::AtMost(1.5),
+        )
+    };
+    told("get_active_prompt", service) & told("load through the trait PromptLoader", agents)
 }
 
 /// `POST …/versions` against a bare insert of the same row, with the same driver and pool: into our own table, whose rules hold for
@@ -259,7 +254,7 @@ async fn two_nodes(ours: &str, postgres: &PrivatePostgres) -> bool {
     let _listener = listen(&services).await;
     live(&services, "bench_shared", "first").await;
     let options = LeptosOptions::builder().output_name("verbatim").build();
-    let lab = support::lab(&pool, &services);
+    let lab = crate::support::lab(&pool, &services);
     let other =
         serve(server::router(AppState::new(services, lab, pool.clone(), options, Duration::from_secs(30)))).await;
     let (mut writer, mut reader) = (Connection::open(ours).await, Connection::open(&other).await);

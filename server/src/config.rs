@@ -128,8 +128,9 @@ pub struct ServeSettings {
     /// Seconds that a call of an agent may take.
     #[arg(long, env = "VERBATIM_AGENT_TIMEOUT", default_value = "120", value_parser = seconds, global = true)]
     pub agent_timeout: Duration,
-    /// Seconds after which a silent stream of promotions says that it is there. Less than any proxy in between waits.
-    #[arg(long, env = "VERBATIM_HEARTBEAT", default_value = "15", value_parser = seconds, global = true)]
+    /// Seconds after which a silent stream of promotions says that it is there. Clients are told, and miss a network that
+    /// has gone mute after two to three times as long.
+    #[arg(long, env = "VERBATIM_HEARTBEAT", default_value = "5", value_parser = seconds, global = true)]
     pub heartbeat: Duration,
     /// Days that single calls of agents are kept, by whole months. What they add up to by the day is kept for good.
     #[arg(long, env = "VERBATIM_CALL_RETENTION_DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(8..=3650), global = true)]

@@ -24,8 +24,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same for a replica: the database itself can answer instead.
 const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long connections that are in use are waited for when the process ends.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connections that are in use are waited for when the process ends. Short: whoever uses one was given time to
+/// end, and nobody waits for the answer any more.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A pool of connections, and the server behind it if it is ours.
 pub struct Database {
@@ -131,11 +132,14 @@ impl Database {
     /// The private server did not stop.
     pub async fn close(self) -> anyhow::Result<()> {
         // A request that was cut off may still hold a connection; it is not waited for again.
-        if tokio::time::timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+        let closed = async {
+            self.pool.close().await;
+            if let Some(replica) = &self.replica {
+                replica.close().await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
             tracing::warn!("connections that are still in use were left behind");
-        }
-        if let Some(replica) = &self.replica {
-            replica.close().await;
         }
         if let Some(private) = self.private {
             private.stop().await?;
@@ -148,8 +152,8 @@ impl Database {
 /// What every connection has.
 fn configured(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("verbatim").options([
-        // Nobody waits for a statement longer than for a request, and a node that lost its network in the middle of a change
-        // does not hold an agent's lock for ever.
+        // Nobody waits for a statement longer than for a request, and a node that lost its network in the middle of a
+        // change does not hold an agent's lock for ever.
         ("statement_timeout", "60s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ])

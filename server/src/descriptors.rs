@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// File descriptors for 10,000 readers who stay connected, and everybody else. Fewer are worth a warning.
 const WANTED: u64 = 16_384;
 
-/// Takes as many file descriptors as the system allows: usually it gives a thousand or so until it is asked for more. Every connection
-/// needs one, and a reader of promotions stays connected.
+/// Takes as many file descriptors as the system allows: usually it gives a thousand or so until it is asked for more.
+/// Every connection needs one, and a reader of promotions stays connected.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Without a limit there is nothing to raise.

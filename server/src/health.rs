@@ -27,6 +27,9 @@ struct Readiness {
     ready: bool,
     database: &'static str,
     migrations: &'static str,
+    /// Whether the replica answers, if there is one. Without it the node works on: the database answers instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<&'static str>,
     /// Whether promotions are heard of as they happen. Without it the node works on, and looks after them itself.
     listening: bool,
     draining: bool,
@@ -34,16 +37,19 @@ struct Readiness {
 
 async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let is_migrated = state.services.management.is_migrated();
-    let (database, migrations) = match tokio::time::timeout(PROBE_LIMIT, is_migrated).await {
+    let is_migrated = tokio::time::timeout(PROBE_LIMIT, is_migrated);
+    let (is_migrated, replica) = tokio::join!(is_migrated, state.services.loading.replica_answers());
+    let (database, migrations) = match is_migrated {
         Ok(Ok(true)) => ("ok", "ok"),
         Ok(Ok(false)) => ("ok", "pending"),
         Ok(Err(_)) | Err(_) => ("unavailable", "unknown"),
     };
+    let replica = replica.map(|answers| if answers { "ok" } else { "unavailable" });
     let listening = state.services.loading.is_listening();
     let draining = state.is_draining();
     let ready = migrations == "ok" && !draining;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, database, migrations, listening, draining }))
+    (status, Json(Readiness { ready, database, migrations, replica, listening, draining }))
 }
 
 async fn metrics(State(state): State<AppState>) -> impl IntoResponse {

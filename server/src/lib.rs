@@ -23,6 +23,7 @@ pub mod serve;
 pub mod standing;
 pub mod state;
 pub mod telemetry;
+mod write_limit;
 
 use axum::Router;
 use state::AppState;

@@ -5,18 +5,24 @@ use std::process::ExitCode;
 use clap::Parser;
 use server::{commands, config::Cli, telemetry};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = telemetry::init(&cli.common.log, cli.common.log_format) {
         eprintln!("verbatim: {error:#}");
         return ExitCode::FAILURE;
     }
-    match commands::run(cli).await {
-        Ok(code) => code,
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("verbatim: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("verbatim: no thread could be started: {error}");
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    let code = runtime.block_on(commands::run(cli)).unwrap_or_else(|error| {
+        eprintln!("verbatim: {error:#}");
+        ExitCode::FAILURE
+    });
+    // Work of a request that was cut off, or a line that a terminal never ended, keeps nobody waiting.
+    runtime.shutdown_background();
+    code
 }

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 
 use crate::{api::problem::ApiError, state::AppState};
@@ -26,13 +26,35 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Routes that wait for a model.
 const ASKS_A_MODEL: [&str; 2] = ["/api/v1/agents/{agent_type}/respond", "/api/pages/try"];
 
+tokio::task_local! {
+    /// The request that a task is at: for what happens where no argument leads to, such as a panic.
+    static CURRENT: RequestId;
+}
+
+/// The id of the request that is being answered here, if one is.
+pub(crate) fn current_id() -> Option<String> {
+    CURRENT.try_with(|id| id.as_str().to_owned()).ok()
+}
+
+/// What a page or a form refused, in the extensions of its answer: for the log, while the page says it in its own way.
+#[derive(Debug, Clone)]
+pub struct Refused(pub ApiError);
+
+impl Refused {
+    /// The answer, with what is to be logged of it.
+    pub fn in_answer(error: impl Into<ApiError>, mut answer: Response) -> Response {
+        answer.extensions_mut().insert(Self(error.into()));
+        answer
+    }
+}
+
 /// The id of a request, in the extensions of the request.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
 
 impl RequestId {
     /// The id that a proxy gave, if it is a plain one, else one of our own.
-    fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| {
             let id = id.as_bytes();
             (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
@@ -79,8 +101,8 @@ async fn observe(
     let uri = request.uri().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
-    // What a change logs on the way carries the id. What only reads logs nothing unless it fails, so it can do without a
-    // span: that one costs more than the answer.
+    // What a change logs on the way carries the id. What only reads logs nothing unless it fails, so it can do without
+    // a span: that one costs more than the answer.
     let span = if method.is_safe() {
         tracing::debug_span!("request", id = id.as_str())
     } else {
@@ -88,7 +110,7 @@ async fn observe(
     };
 
     // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
-    let answer = AssertUnwindSafe(next.run(request).instrument(span)).catch_unwind();
+    let answer = AssertUnwindSafe(CURRENT.scope(id.clone(), next.run(request).instrument(span))).catch_unwind();
     // A model may take longer than anything else; the agents have a limit of their own.
     let is_asked = route.as_ref().is_some_and(|route| ASKS_A_MODEL.contains(&route.as_str()));
     let limit = if is_asked { state.request_timeout + state.agents.limits().longest() } else { state.request_timeout };
@@ -109,23 +131,11 @@ async fn observe(
         .into_response(),
     };
     let status = response.status();
+    if let Some(Refused(error)) = response.extensions_mut().remove() {
+        log(&error, &id, &method, uri.path(), begin);
+    }
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
-        let (id_text, path, status_number, code) = (id.as_str(), uri.path(), status.as_u16(), error.code());
-        let (agent_type, version) = error.subject();
-        if status.is_server_error() {
-            let cause = error.cause().map(|cause| chain(cause));
-            tracing::error!(
-                id = id_text, %method, path, status = status_number, milliseconds, code, agent_type, version, cause,
-                "failed"
-            );
-        } else {
-            let detail = error.detail();
-            tracing::info!(
-                id = id_text, %method, path, status = status_number, milliseconds, code, agent_type, version, detail,
-                "refused"
-            );
-        }
+        log(&error, &id, &method, uri.path(), begin);
         let allow = response.headers_mut().remove(http::header::ALLOW);
         response = render(error, &id);
         if let Some(allow) = allow {
@@ -142,6 +152,20 @@ async fn observe(
     response
 }
 
+/// The line of a refusal or a failure.
+fn log(error: &ApiError, id: &RequestId, method: &Method, path: &str, begin: Instant) {
+    let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+    let (id, status, code) = (id.as_str(), error.status(), error.code());
+    let (agent_type, version) = error.subject();
+    if status.is_server_error() {
+        let (status, cause) = (status.as_u16(), error.cause().map(|cause| chain(cause)));
+        tracing::error!(id, %method, path, status, milliseconds, code, agent_type, version, cause, "failed");
+    } else {
+        let (status, detail) = (status.as_u16(), error.detail());
+        tracing::info!(id, %method, path, status, milliseconds, code, agent_type, version, detail, "refused");
+    }
+}
+
 /// An error and its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -152,4 +176,10 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Runs something as a part of a request of this id.
+#[cfg(test)]
+pub(crate) fn with_id<T>(id: &'static str, run: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(RequestId(HeaderValue::from_static(id)), run)
 }

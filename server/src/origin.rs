@@ -1,8 +1,8 @@
 //! Who may ask: a page of another site must neither read this server nor change anything through a visitor's browser.
 //!
-//! There are no accounts, so whoever can send a request can do everything. A server on a loopback address is safe from other
-//! machines, but not from the pages that its user visits: a name of theirs may lead to 127.0.0.1 (DNS rebinding), and their
-//! forms may be sent here (cross-site request forgery).
+//! There are no accounts, so whoever can send a request can do everything. A server on a loopback address is safe from
+//! other machines, but not from the pages that its user visits: a name of theirs may lead to 127.0.0.1 (DNS rebinding),
+//! and their forms may be sent here (cross-site request forgery).
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,6 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
+
+use crate::{
+    api::problem::ApiError,
+    observe::{REQUEST_ID, RequestId},
+};
 
 /// The names that the server goes by, beside `localhost` and any address.
 #[derive(Debug, Clone)]
@@ -43,21 +48,28 @@ pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> 
     if let Some(host) = host
         && !hosts.has(host)
     {
-        refused(&request, StatusCode::MISDIRECTED_REQUEST);
         let said = "This server does not go by that name. Whoever runs it can add the name to VERBATIM_HOSTS.";
-        return (StatusCode::MISDIRECTED_REQUEST, said).into_response();
+        return refused(&request, ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", said));
     }
     if !request.method().is_safe() && is_cross_site(request.headers()) {
-        refused(&request, StatusCode::FORBIDDEN);
         let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there.";
-        return (StatusCode::FORBIDDEN, said).into_response();
+        return refused(&request, ApiError::new(StatusCode::FORBIDDEN, "other_site", said));
     }
     next.run(request).await
 }
 
-/// These refusals never reach what logs the others.
-fn refused(request: &Request, status: StatusCode) {
-    tracing::info!(method = %request.method(), path = request.uri().path(), status = status.as_u16(), "refused");
+/// These refusals never reach what logs and writes the others.
+fn refused(request: &Request, error: ApiError) -> Response {
+    let id = RequestId::of(request);
+    let (path, status, code) = (request.uri().path(), error.status(), error.code());
+    tracing::info!(id = id.as_str(), method = %request.method(), path, status = status.as_u16(), code, "refused");
+    let mut answer = if path.starts_with("/api/v1/") {
+        error.into_document(id.as_str())
+    } else {
+        (status, error.detail().to_owned()).into_response()
+    };
+    answer.headers_mut().insert(REQUEST_ID, id.0);
+    answer
 }
 
 /// What browsers say of where a request comes from (Fetch Metadata). Programs say nothing, and are let through.

@@ -24,6 +24,9 @@ use crate::{
     state::{AgentSettings, AppState},
 };
 
+/// How long a client may take nothing of what it is sent. Then it is disconnected; a stream of events goes on when it is back.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Migrates, seeds, serves and drains.
 ///
 /// # Errors
@@ -91,7 +94,7 @@ async fn run(
     let stopping = state.clone();
     let hosts = Hosts::new(&settings.hosts);
     let service = router(state).layer(middleware::from_fn_with_state(hosts, origin::check));
-    let server = accept::serve(listener, service, settings.head_timeout, async {
+    let server = accept::serve(listener, service, settings.head_timeout, WRITE_TIMEOUT, async {
         let _ = stopped.await;
     });
     let mut server = std::pin::pin!(server);

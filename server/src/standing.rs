@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::Mutex;
 use versioning::{AgentType, LiveVersion, PromptLoadingService, PromptManagementService, Version, VersioningError};
 
-/// When a version went live, in microseconds since 1970 by the database's clock: on every node, and after every start, a reader can
-/// say by it up to where it was told.
+/// When a version went live, in microseconds since 1970 by the database's clock: on every node, and after every start,
+/// a reader can say by it up to where it was told.
 pub type Position = i64;
 
 /// An agent, and what is live.
@@ -24,8 +24,8 @@ pub struct LiveAgent {
     pub live: Option<(Version, Position)>,
 }
 
-/// Every agent, from the one whose version went live first to the newest; before them those without anything live. So whoever was
-/// told a part of it was told everything up to a position.
+/// Every agent, from the one whose version went live first to the newest; before them those without anything live. So
+/// whoever was told a part of it was told everything up to a position.
 #[derive(Debug, Default)]
 pub struct Live {
     agents: Vec<LiveAgent>,
@@ -104,7 +104,8 @@ impl Standing {
         Ok(answered.1.clone())
     }
 
-    /// When a version went live that was just heard of; none if that cannot be told now. Looked up once for all who ask.
+    /// When a version went live that was just heard of; none if that cannot be told now. Looked up once for all who
+    /// ask.
     pub async fn position_of(
         &self,
         loading: &PromptLoadingService,

@@ -35,7 +35,8 @@ pub struct Parts {
     pub calls: Arc<CallRecorder>,
     /// The model that answers when nobody names one.
     pub default_model: Option<ModelName>,
-    /// A stream of promotions says something when it was silent for so long, so that both ends know that the other is there.
+    /// A stream of promotions says something when it was silent for so long, so that both ends know that the other is
+    /// there.
     pub heartbeat: Duration,
     /// What is counted.
     pub metrics: Metrics,
@@ -52,7 +53,7 @@ pub struct Parts {
 }
 
 /// How often a stream that agents follow says that it is there, unless it is set otherwise.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How agents answer, and are told of promotions, on this server.
 #[derive(Debug, Clone)]
@@ -80,8 +81,8 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
-    /// A state over a migrated database. The pool is only counted; queries go through the services. Agents answer with the
-    /// models of the lab. To be called inside an asynchronous runtime.
+    /// A state over a migrated database. The pool is only counted; queries go through the services. Agents answer with
+    /// the models of the lab. To be called inside an asynchronous runtime.
     pub fn new(
         services: Services,
         lab: Lab,

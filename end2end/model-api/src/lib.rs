@@ -172,6 +172,11 @@ impl ModelApi {
         self.shared.requests().clone()
     }
 
+    /// The same, and forgets them: they would grow without end under a load.
+    pub fn take_requests(&self) -> Vec<RecordedRequest> {
+        std::mem::take(&mut *self.shared.requests())
+    }
+
     /// How many connections were made.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)

@@ -1,11 +1,15 @@
 //! What the benchmarks share: a server on a port, a connection that costs little, and how a figure is told.
 
+#[path = "../../../services/versioning/tests/it/gate.rs"]
+pub mod gate;
+pub mod node;
 pub mod outage;
 
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use bytes::Bytes;
+use server::postgres::PrivatePostgres;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -26,6 +30,14 @@ pub fn report(what: &str, figures: &str, ratio: f64, goal: Goal) -> bool {
     let verdict = if is_met { "met" } else { "MISSED" };
     println!("{what}\n    ratio {ratio:.2}, goal {goal}: {verdict} ({figures})");
     is_met
+}
+
+/// A PostgreSQL in a folder of its own, which is to live as long.
+pub async fn postgres() -> (tempfile::TempDir, PrivatePostgres) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
+    (folder, postgres)
 }
 
 /// A lab over a database, with no model.

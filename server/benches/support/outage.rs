@@ -2,82 +2,25 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use sqlx::postgres::PgConnectOptions;
-use tokio::{
-    net::{TcpListener, TcpStream, UnixStream},
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 use versioning::Version;
 
 use super::{Connection, body_of, find};
-
-/// What becomes of connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passage {
-    /// They are passed on.
-    Open,
-    /// They are closed, and no new one is taken.
-    Shut,
-    /// Nothing is passed on any more, and nothing is closed.
-    Hanging,
-}
-
-/// Stands between a server and its PostgreSQL.
-pub struct Gate {
-    /// The address for the server.
-    pub url: String,
-    passage: watch::Sender<Passage>,
-}
-
-impl Gate {
-    pub async fn before(database: &PgConnectOptions) -> Self {
-        let socket = database.get_socket().expect("the private PostgreSQL has a socket");
-        let socket = socket.join(format!(".s.PGSQL.{}", database.get_port()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let name = database.get_database().unwrap_or_default();
-        let url = format!("postgres://{}@127.0.0.1:{port}/{name}?sslmode=disable", database.get_username());
-        let (passage, watched) = watch::channel(Passage::Open);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pass(stream, socket.clone(), watched.clone()));
-            }
-        });
-        Self { url, passage }
-    }
-
-    pub fn set(&self, passage: Passage) {
-        self.passage.send_replace(passage);
-    }
-}
-
-async fn pass(mut stream: TcpStream, socket: PathBuf, mut passage: watch::Receiver<Passage>) {
-    if *passage.borrow_and_update() == Passage::Open
-        && let Ok(mut database) = UnixStream::connect(&socket).await
-    {
-        tokio::select! {
-            _ = tokio::io::copy_bidirectional(&mut stream, &mut database) => return,
-            _ = passage.changed() => {}
-        }
-    }
-    // What hung is closed when it is over.
-    while *passage.borrow_and_update() == Passage::Hanging && passage.changed().await.is_ok() {}
-}
 
 /// What readers have seen.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub fresh: AtomicU64,
     pub stale: AtomicU64,
+    /// Microseconds that the slowest answer took.
+    slowest: AtomicU64,
 }
 
 /// Readers of the seeded agents and a writer of one of them, until they are told to stop.
@@ -131,6 +74,11 @@ impl Load {
         self.counts(|seen| &seen.fresh).iter().zip(self.counts(|seen| &seen.stale)).map(|(a, b)| a + b).collect()
     }
 
+    /// How long the slowest answer took, so far.
+    pub fn slowest(&self) -> Duration {
+        Duration::from_micros(self.counts(|seen| &seen.slowest).into_iter().max().unwrap_or_default())
+    }
+
     /// Stops, and gives the versions whose creation was acknowledged. Every answer was checked on the way.
     pub async fn end(self) -> Vec<Version> {
         self.stop.store(true, Ordering::Relaxed);
@@ -143,7 +91,9 @@ impl Load {
 
 /// Reads what is live: there must be an answer, and never an older version after a newer one.
 async fn read(connection: &mut Connection, agent: &str, last: &mut Option<Version>, seen: &Seen) {
+    let asked = Instant::now();
     let answer = connection.get(&format!("/api/v1/prompts/{agent}/active")).await;
+    seen.slowest.fetch_max(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     let said = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{agent} was not answered: {said}");
     let body: HashMap<String, serde_json::Value> = serde_json::from_slice(&body_of(&answer)).unwrap();

@@ -15,6 +15,7 @@ pub mod lab;
 pub mod metrics;
 pub mod problem;
 pub mod prompts;
+mod unavailable;
 
 use problem::ApiError;
 
@@ -74,18 +75,26 @@ fn routes() -> OpenApiRouter<AppState> {
             .routes(routes!(lab::results::export_results))
             .routes(routes!(lab::results::next_pair))
             .routes(routes!(lab::results::vote))
+            .routes(routes!(lab::results::end_review))
             .routes(routes!(lab::results::choose_winner)),
     )
 }
 
 /// The OpenAPI 3.1 document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    parts().1
+}
+
+/// The routes, and the document with what holds for all of them.
+fn parts() -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    let (api, mut document) = routes().split_for_parts();
+    unavailable::declare(&mut document);
+    (api, document)
 }
 
 /// The API and its documentation.
 pub fn router(state: &AppState) -> Router {
-    let (api, document) = routes().split_for_parts();
+    let (api, document) = parts();
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/v1/openapi.json", document);
     let api = api
         // The API's own answers for what it does not have; below /api nothing is a page.

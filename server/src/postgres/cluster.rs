@@ -84,9 +84,13 @@ impl Cluster {
     /// Stops a server that outlived its Verbatim. The caller holds the lock of the data folder, so nobody else's it is.
     pub(super) async fn stop_orphan(&self) -> Result<(), PostgresError> {
         let status = self.command("pg_ctl").arg("status").arg("-D").arg(&self.folder).output().await;
-        // 0: it runs. 3: it does not; what a crash left behind, the server itself clears away.
+        // 0: a process of the number that was written down runs. 3: none does; what a crash left behind, the server
+        // itself clears away.
         if !status.is_ok_and(|output| output.status.success()) {
             return Ok(());
+        }
+        if !self.is_server(&self.written_pid()).await {
+            return self.forget_pid();
         }
         tracing::warn!("the last server left its PostgreSQL running; stopping it first");
         let stopped = self
@@ -101,6 +105,39 @@ impl Cluster {
         } else {
             Err(PostgresError::NotStopped { seconds: 60, log: self.log.clone() })
         }
+    }
+
+    /// The number of the process that served the folder last; empty when none is written down.
+    fn written_pid(&self) -> String {
+        let written = fs::read_to_string(self.folder.join("postmaster.pid")).unwrap_or_default();
+        written.lines().next().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Whether a process is the server of this folder. After a crash of the machine its number may be anybody's.
+    async fn is_server(&self, pid: &str) -> bool {
+        // A server works in its folder. Where the system does not tell that, its command line names the folder.
+        if let (Ok(works_in), Ok(folder)) = (fs::read_link(format!("/proc/{pid}/cwd")), fs::canonicalize(&self.folder))
+        {
+            return works_in == folder;
+        }
+        let told = Command::new("ps").args(["-ww", "-o", "command=", "-p", pid]).output().await;
+        told.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains(&*self.folder.to_string_lossy()))
+    }
+
+    /// Removes what keeps a server from starting while a process of the number that is written down runs. PostgreSQL
+    /// itself still refuses to start as long as processes of an earlier one hold the folder's shared memory.
+    fn forget_pid(&self) -> Result<(), PostgresError> {
+        tracing::warn!("the number of the last PostgreSQL is another process's by now; that one is left alone");
+        let sockets = fs::read_dir(&self.socket_dir).map_err(PostgresError::io(&self.socket_dir))?;
+        let locks = sockets.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| name.starts_with(".s.PGSQL.") && name.ends_with(".lock"))
+        });
+        for path in locks.chain([self.folder.join("postmaster.pid")]) {
+            fs::remove_file(&path).map_err(PostgresError::io(&path))?;
+        }
+        Ok(())
     }
 
     /// Starts the server and waits until it lets somebody in.
@@ -242,7 +279,8 @@ pub(super) fn terminate(child: &Child) {
 pub(super) fn private_folder(path: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
     fs::create_dir_all(path).map_err(PostgresError::io(path))?;
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        // Somebody else may have laid it, in a folder where everybody may: what it leads to is not ours to open or close.
+        // Somebody else may have laid it, in a folder where everybody may: what it leads to is not ours to open or
+        // close.
         return Err(PostgresError::io(path)(std::io::Error::other("it is a link where a folder of ours belongs")));
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(PostgresError::io(path))?;

@@ -1,8 +1,8 @@
 //! A private PostgreSQL: started, watched and stopped by the server that owns it.
 //!
 //! It lives in a data folder: `cluster/` is PostgreSQL's own, `run/` holds its socket, `postgres.log` what it said,
-//! `server.lock` is held by the server that owns the folder. There is no port; the socket lies in a folder that only the
-//! account that PostgreSQL runs as (and root) can enter, which is all the authentication there is.
+//! `server.lock` is held by the server that owns the folder. There is no port; the socket lies in a folder that only
+//! the account that PostgreSQL runs as (and root) can enter, which is all the authentication there is.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -169,6 +169,8 @@ async fn watch(
         tokio::select! {
             _ = &mut stop => return cluster.stop(&mut child).await,
             ended = child.wait() => {
+                // Its number may be another process's from now on.
+                pid.store(0, Ordering::Relaxed);
                 let status = ended.map(|status| status.to_string()).unwrap_or_default();
                 tracing::error!(status, "PostgreSQL ended by itself; starting it again");
             }

@@ -20,6 +20,9 @@ use crate::{
 
 const MODEL: &str = "compatible::test-model";
 
+/// What is said to whoever names a model that there is not.
+const NEAR: &str = "Perhaps compatible::test-model";
+
 /// A server whose model answers.
 fn server(pool: &PgPool) -> (Client, ModelApi) {
     let api = ModelApi::start(Behaviour::default());
@@ -117,14 +120,15 @@ async fn an_answer_streams(pool: PgPool) {
     let (client, _api) = server(&pool);
     version(&client, "1.0.0", "Be brief.").await;
     promote(&client, "1.0.0").await;
-    let send = async |input: &str| {
+    let send_to = async |model: &str, input: &str| {
         let request = Request::post("/api/v1/agents/writer/respond")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "text/event-stream")
-            .body(json!({ "input": input, "model": MODEL }).to_string().into())
+            .body(json!({ "input": input, "model": model }).to_string().into())
             .unwrap();
         String::from_utf8(client.send(request).await.expect(StatusCode::OK).body).unwrap()
     };
+    let send = async |input: &str| send_to(MODEL, input).await;
     let whole = send("one two three").await;
     let kinds: Vec<&str> = whole.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     assert_eq!((kinds.first(), kinds.last()), (Some(&"prompt"), Some(&"end")), "{whole}");
@@ -138,6 +142,8 @@ async fn an_answer_streams(pool: PgPool) {
     assert_eq!(said, "Echo: one two three");
     let broken = send("[cut] x").await;
     assert!(broken.contains("event: error") && broken.contains("\"code\":\"broken\""), "{broken}");
+    let unknown = send_to("compatible::missing-model", "x").await;
+    assert!(unknown.contains("\"code\":\"unknown_model\"") && unknown.contains(NEAR), "{unknown}");
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -161,7 +167,10 @@ async fn what_cannot_be_answered_says_the_way_forward(pool: PgPool) {
     assert_eq!(refused("writer", question("gpt"), 422, "invalid_model").await.0, "model");
     let (field, detail) = refused("writer", question("openai::gpt-4o-mini"), 422, "model_not_configured").await;
     assert!(field == "model" && detail.contains("OPENAI_API_KEY"), "{detail}");
-    refused("writer", question("compatible::missing-model"), 404, "unknown_model").await;
+    let (_, detail) = refused("writer", question("compatible::missing-model"), 404, "unknown_model").await;
+    assert!(detail.contains(NEAR), "{detail}");
+    let (_, detail) = refused("writer", question("compatibel::test-model"), 422, "invalid_model").await;
+    assert!(detail.contains("Perhaps \"compatible::test-model\" is meant."), "{detail}");
     let with = |name: &str, value: Value| {
         let mut question = question(MODEL);
         question[name] = value;
@@ -211,6 +220,14 @@ async fn a_question_from_the_command_line(_: PgPoolOptions, options: PgConnectOp
     assert!(error.contains("{{reader}}"), "{error}");
     let (code, _, error) = run("asked_writre", &[]).await;
     assert!(code == Some(1) && error.contains("Perhaps asked_writer"), "{error}");
+    for (model, near) in [
+        ("compatible::missing-model", NEAR),
+        ("compatibel::test-model", "Perhaps \"compatible::test-model\" is meant."),
+    ] {
+        let (code, said, error) = run("asked_writer", &["--variable", "reader=Ada", "--model", model]).await;
+        assert_eq!((code, said.as_str()), (Some(1), ""));
+        assert!(error.contains(near), "{error}");
+    }
     // A model that never answers is given up, and the server goes on.
     let body = json!({ "input": "[hang]", "variables": { "reader": "Ada" } }).to_string();
     let slow = node.curl(&["-H", json_type, "-d", &body], "/api/v1/agents/asked_writer/respond").await.unwrap();

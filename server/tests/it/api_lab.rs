@@ -110,6 +110,13 @@ async fn an_experiment_from_the_cases_to_the_prompt_that_is_served(pool: PgPool)
     });
     client.post(&format!("/api/v1/lab/runs/{id}/votes"), vote).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(client.get(&review).await.json()["voted"], 1);
+    assert_eq!(client.get(&format!("/api/v1/lab/runs/{id}/verdict")).await.json()["votes"], json!(null));
+    let end = format!("/api/v1/lab/runs/{id}/review/end");
+    let ended = client.post(&end, json!({})).await.expect(StatusCode::OK).json();
+    assert!(ended["review_ended_at"].is_string(), "{ended}");
+    assert_eq!(client.get(&format!("/api/v1/lab/runs/{id}/verdict")).await.json()["votes"], json!([0, 0, 1]));
+    client.post(&end, json!({})).await.problem(409, "review_has_ended");
+    client.get(&review).await.problem(409, "review_has_ended");
 
     let winner = json!({ "winner": "b", "reason": "It passes.", "chosen_by": "ada", "go_live": true });
     let path = format!("/api/v1/lab/runs/{id}/winner");

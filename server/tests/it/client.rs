@@ -1,29 +1,25 @@
 //! The client crate against real servers: what an agent outside gets, whatever fails.
 
 use std::{
-    net::SocketAddr,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use client::{ClientSettings, PromptClient};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 use versioning::{AgentType, LoadErrorKind, PromptLoader, PromptSource};
 
-use server::postgres::PrivatePostgres;
-
 use crate::{
-    outage::load::outage::{Gate, Passage},
+    outage::load::{
+        self,
+        gate::{Gate, Passage},
+    },
     process::{Node, database},
+    proxy::Proxy,
     support::eventually,
 };
 
@@ -36,132 +32,6 @@ fn settings(url: &str) -> ClientSettings {
         request_timeout: Duration::from_secs(2),
         retry_after_failure: Duration::from_millis(50),
         ..ClientSettings::new(url)
-    }
-}
-
-/// Something between a client and a server that listens along, can hang, and can cut.
-struct Proxy {
-    url: String,
-    /// The server behind it.
-    target: Arc<Mutex<SocketAddr>>,
-    seen: Arc<Seen>,
-    /// Raised to close every connection that is open.
-    cuts: watch::Sender<u32>,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// Nothing is passed on any more, and nothing is closed.
-    hangs: AtomicBool,
-    /// A stream of events is answered with nothing but a head.
-    ends_streams: AtomicBool,
-    /// What was asked for, and when.
-    requests: Mutex<Vec<(Instant, String)>>,
-    /// How often a server said that everything was told.
-    settled: AtomicUsize,
-    /// Connections of clients.
-    connections: AtomicUsize,
-}
-
-impl Proxy {
-    async fn before(server: &str) -> Self {
-        let target = Arc::new(Mutex::new(address(server)));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (seen, cuts) = (Arc::new(Seen::default()), watch::channel(0).0);
-        let (sees, behind, cut) = (seen.clone(), target.clone(), cuts.subscribe());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                sees.connections.fetch_add(1, Ordering::SeqCst);
-                let target = *behind.lock().unwrap();
-                let Ok(server) = TcpStream::connect(target).await else { continue };
-                let (seen, mut cut) = (sees.clone(), cut.clone());
-                cut.mark_unchanged();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = pass(client, server, &seen) => {}
-                        _ = cut.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { url, target, seen, cuts }
-    }
-
-    fn hang(&self, hangs: bool) {
-        self.seen.hangs.store(hangs, Ordering::SeqCst);
-    }
-
-    fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
-    }
-
-    /// Requests whose path contains this.
-    fn asked(&self, path: &str) -> Vec<(Instant, String)> {
-        let requests = self.seen.requests.lock().unwrap();
-        requests.iter().filter(|(_, request)| request.lines().next().unwrap().contains(path)).cloned().collect()
-    }
-
-    fn prompts(&self) -> usize {
-        self.asked("/active ").len()
-    }
-
-    fn streams(&self) -> usize {
-        self.asked("/events").len()
-    }
-
-    /// Waits until a client has heard everything, over so many streams in all.
-    async fn settled(&self, streams: usize) {
-        eventually("everything is told", async || self.seen.settled.load(Ordering::SeqCst) >= streams).await;
-    }
-}
-
-/// Passes on, both ways, until either side ends.
-async fn pass(client: TcpStream, server: TcpStream, seen: &Seen) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let there = async {
-        let mut piece = vec![0; 65_536];
-        while let Ok(length @ 1..) = from_client.read(&mut piece).await {
-            let text = String::from_utf8_lossy(&piece[..length]).into_owned();
-            let is_stream = text.contains("/events");
-            if text.starts_with("GET ") {
-                seen.requests.lock().unwrap().push((Instant::now(), text));
-            }
-            if is_stream && seen.ends_streams.load(Ordering::SeqCst) {
-                return true;
-            }
-            while_hanging(seen).await;
-            if to_server.write_all(&piece[..length]).await.is_err() {
-                break;
-            }
-        }
-        false
-    };
-    let back = async {
-        let mut piece = vec![0; 65_536];
-        while let Ok(length @ 1..) = from_server.read(&mut piece).await {
-            while_hanging(seen).await;
-            if to_client.write_all(&piece[..length]).await.is_err() {
-                break;
-            }
-            let settled = String::from_utf8_lossy(&piece[..length]).matches("event: current").count();
-            seen.settled.fetch_add(settled, Ordering::SeqCst);
-        }
-    };
-    let is_to_end = tokio::select! {
-        is_to_end = there => is_to_end,
-        () = back => false,
-    };
-    if is_to_end {
-        const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-        let _ = to_client.write_all(HEAD).await;
-    }
-}
-
-async fn while_hanging(seen: &Seen) {
-    while seen.hangs.load(Ordering::SeqCst) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -196,10 +66,6 @@ impl Reading {
         self.is_over.store(true, Ordering::SeqCst);
         self.task.await.unwrap()
     }
-}
-
-fn address(url: &str) -> SocketAddr {
-    url.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
 #[sqlx::test(migrations = false)]
@@ -281,7 +147,7 @@ async fn without_the_registry_agents_go_on_and_come_back_by_themselves(_: PgPool
     assert_eq!(error.last_known.unwrap().text, text);
     // It comes back, with something new.
     let again = Node::start(&url).await;
-    *proxy.target.lock().unwrap() = address(&again.url);
+    proxy.lead_to(&again.url);
     again.patch("workshopper", "After the storm.").await.unwrap();
     for client in [&prompts, &cold] {
         eventually("the new prompt is there", async || {
@@ -299,7 +165,7 @@ async fn a_network_that_hangs_delays_no_answer(_: PgPoolOptions, options: PgConn
         time_to_live: Duration::from_millis(1),
         // Whoever waited for the network would wait for this.
         request_timeout: Duration::from_secs(3600),
-        silence: Duration::from_millis(500),
+        silence: Some(Duration::from_millis(500)),
         ..settings(&proxy.url)
     };
     let prompts = PromptClient::new(patient).unwrap();
@@ -350,6 +216,16 @@ async fn an_older_version_never_follows_a_newer_one(_: PgPoolOptions, options: P
     reader.await.unwrap();
 }
 
+/// A client that follows `workshopper`, and who loads it over and over. Nothing is set: five minutes to live, an hour
+/// of staleness, and as long to be silent as the registry says.
+async fn at_work(proxy: &Proxy) -> (Arc<PromptClient>, Reading) {
+    let prompts = Arc::new(PromptClient::new(ClientSettings::new(&proxy.url)).unwrap());
+    prompts.load(&agent("workshopper")).await.unwrap();
+    proxy.settled(1).await;
+    let reading = Reading::begin(&prompts, agent("workshopper"));
+    (prompts, reading)
+}
+
 /// The registry is to be served in full again so soon after it, or the way to it, is back.
 const RETURN: Duration = Duration::from_secs(2);
 
@@ -375,12 +251,8 @@ async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_aw
     let url = database(&options).await;
     let node = Node::start(&url).await;
     let proxy = Proxy::before(&node.url).await;
-    // Nothing is set: five minutes to live, an hour of staleness.
-    let prompts = Arc::new(PromptClient::new(ClientSettings::new(&proxy.url)).unwrap());
+    let (prompts, reading) = at_work(&proxy).await;
     let writer = agent("workshopper");
-    prompts.load(&writer).await.unwrap();
-    proxy.settled(1).await;
-    let reading = Reading::begin(&prompts, writer.clone());
     assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Cache);
     node.kill().await;
     eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
@@ -392,7 +264,7 @@ async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_aw
     })
     .await;
     let again = Node::start(&url).await;
-    *proxy.target.lock().unwrap() = address(&again.url);
+    proxy.lead_to(&again.url);
     is_whole(&prompts, &again, Instant::now(), "After the storm.").await;
     assert!(reading.end().await > 200);
 }
@@ -400,16 +272,14 @@ async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_aw
 #[sqlx::test(migrations = false)]
 async fn a_proxy_that_hangs_is_told_of_and_costs_no_answer(_: PgPoolOptions, options: PgConnectOptions) {
     let url = database(&options).await;
-    let node = Node::start_with(&url, &[("VERBATIM_HEARTBEAT", "0.1")]).await;
+    let node = Node::start_with(&url, &[("VERBATIM_HEARTBEAT", "1")]).await;
     let proxy = Proxy::before(&node.url).await;
-    let prompts = ClientSettings { silence: Duration::from_secs(1), ..ClientSettings::new(&proxy.url) };
-    let prompts = Arc::new(PromptClient::new(prompts).unwrap());
+    let (prompts, reading) = at_work(&proxy).await;
     let writer = agent("workshopper");
-    prompts.load(&writer).await.unwrap();
-    proxy.settled(1).await;
-    let reading = Reading::begin(&prompts, writer.clone());
     proxy.hang(true);
+    let hung = Instant::now();
     eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
+    assert!(hung.elapsed() < Duration::from_secs(4), "two to three heartbeats are enough: {:?}", hung.elapsed());
     assert_eq!(proxy.seen.settled.load(Ordering::SeqCst), 1, "it was silent for no other reason");
     for _ in 0..200 {
         assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Stale);
@@ -524,14 +394,12 @@ async fn no_answer_is_older_than_is_allowed(_: PgPoolOptions, options: PgConnect
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_without_its_database_says_how_old_its_answer_is() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
-    let gate = Gate::before(&postgres.connect_options()).await;
+    let (_folder, postgres) = load::postgres().await;
+    let mut gate = Gate::before(&postgres.connect_options()).await;
     let node = Node::start(&gate.url).await;
     let writer = agent("workshopper");
     node.active("workshopper").await;
-    gate.set(Passage::Shut);
+    gate.set(Passage::Shut).await;
     eventually("its answer is seconds old", async || {
         let (_, answer) = node.curl(&["-i"], "/api/v1/prompts/workshopper/active").await.unwrap();
         let age = answer.lines().find_map(|line| line.strip_prefix("age: ")?.trim().parse::<u32>().ok());
@@ -545,7 +413,7 @@ async fn a_registry_without_its_database_says_how_old_its_answer_is() {
     let strict = ClientSettings { max_staleness: Duration::from_secs(1), ..settings(&node.url) };
     let error = PromptClient::new(strict).unwrap().load(&writer).await.unwrap_err();
     assert_eq!((error.kind, error.last_known.unwrap().text), (LoadErrorKind::TooStale, prompt.text));
-    gate.set(Passage::Open);
+    gate.set(Passage::Open).await;
     eventually("it is sure again", async || cold.load(&writer).await.unwrap().source == PromptSource::Cache).await;
     drop(node);
     postgres.stop().await.unwrap();

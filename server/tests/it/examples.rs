@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Stdio};
 
+use model_api::{Behaviour, ModelApi};
 use rustix::process::{Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::{
@@ -11,7 +12,7 @@ use tokio::{
 use versioning::PromptSource;
 
 use crate::{
-    process::{Node, database},
+    process::{Node, database, verbatim},
     support::eventually,
 };
 
@@ -48,6 +49,72 @@ fn the_readme_shows_what_is_run() {
         }
     }
     assert_eq!(parts, 6);
+}
+
+/// The commands of the README that have this in them, all of their block, for a server elsewhere and a model of the
+/// tests.
+fn commands(part: &str, node: &Node) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
+    let mut found = blocks.filter(|block| block.contains(part));
+    let block = found.next().unwrap_or_else(|| panic!("the README shows {part}"));
+    assert!(found.next().is_none(), "{part} stands in one block");
+    assert!(block.contains("http://127.0.0.1:3000"));
+    block
+        .replace("http://127.0.0.1:3000", &node.url)
+        .replace("openai::gpt-4o-mini", "compatible::test-model")
+        .replace("curl ", "curl -sS -f ")
+}
+
+/// What a script says, by a shell in which `verbatim` is the one that is tested.
+async fn run(script: &str, node: &Node) -> String {
+    let program = verbatim();
+    let folder = Path::new(program.as_std().get_program()).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let shell =
+        Command::new("sh").args(["-e", "-c", script]).env("PATH", path).env("VERBATIM_SERVER", &node.url).output();
+    let output = shell.await.unwrap();
+    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_commands_of_the_readme_work_as_written(_: PgPoolOptions, options: PgConnectOptions) {
+    let api = ModelApi::start(Behaviour::default());
+    let model = api.url();
+    let node = Node::start_with(&database(&options).await, &[("OPENAI_BASE_URL", model.as_str())]).await;
+    let said = run(&commands("/prompts/versions -H", &node), &node).await;
+    assert!(said.contains("\"status\":\"draft\"") && said.contains("\"is_active\":true"), "{said}");
+    let said = run(&commands("/api/v1/calls", &node), &node).await;
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["recorded"], said["refused"].as_array().unwrap().len()), (&1.into(), 0), "{said}");
+    let said = run(&commands("agent ask", &node), &node).await;
+    let (asked, answer) = said.split_once('\n').unwrap();
+    assert_eq!(asked, "Echo: Where is my parcel?");
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+    assert_eq!((&answer["version"], &answer["answer"]), (&"1.0.0".into(), &asked.into()), "{answer}");
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_stream_of_the_readme_tells_of_a_promotion(_: PgPoolOptions, options: PgConnectOptions) {
+    let node = Node::start(&database(&options).await).await;
+    let block = commands("/prompts/events", &node);
+    let line = block.lines().find(|line| line.contains("/prompts/events")).unwrap();
+    let mut shell = Command::new("sh")
+        .args(["-c", &format!("exec {line}")])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(shell.stdout.take().unwrap()).lines();
+    let mut hear = async |what: &str| {
+        while !said.next_line().await.unwrap().expect("it goes on").contains(what) {}
+    };
+    hear("\"version\":\"1.1.0\"").await;
+    hear("event: current").await;
+    node.patch("backend_dev", "Shorter.").await.unwrap();
+    hear("\"version\":\"1.1.1\"").await;
+    shell.kill().await.unwrap();
 }
 
 #[sqlx::test(migrations = false)]

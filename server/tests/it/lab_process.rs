@@ -99,4 +99,16 @@ async fn the_command_line_says_by_its_exit_code_what_came_out(_: PgPoolOptions, 
     let (code, _, said) = run("1.0.0", "9.9.9", "Dozen").await;
     assert_eq!(code, Some(3));
     assert!(said.contains("no version 9.9.9"), "{said}");
+    // More sets than one page of the list has, before the one that is meant.
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    sqlx::query(
+        "insert into lab_sets (agent_type, name) select 'lab_writer', 'A ' || n from generate_series(1, 200) n",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(run("1.0.0", "1.1.0", "Dozen").await.0, Some(0));
+    let (code, _, said) = run("1.0.0", "1.1.0", "Dozens").await;
+    assert_eq!(code, Some(3));
+    assert!(said.contains("it has A 1, ") && said.contains(", and 191 more"), "{said}");
 }

@@ -38,3 +38,13 @@ fn every_row_of_the_design_is_there() {
         assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
 }
+
+#[test]
+fn every_operation_says_what_an_outage_means() {
+    let document = serde_json::to_value(server::api::openapi()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(operation["responses"]["503"]["description"].is_string(), "{method} {path}");
+        }
+    }
+}

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use server::postgres::PrivatePostgres;
 
 use crate::{process::Node, support::eventually};
 
@@ -13,15 +12,14 @@ pub mod load;
 
 use load::{
     Connection, body_of,
-    outage::{Gate, Load, Passage, WRITTEN},
+    gate::{Gate, Passage},
+    outage::{Load, WRITTEN},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_postgresql_agents_are_answered_and_no_acknowledged_write_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
-    let gate = Gate::before(&postgres.connect_options()).await;
+    let (_folder, postgres) = load::postgres().await;
+    let mut gate = Gate::before(&postgres.connect_options()).await;
     let node = Node::start(&gate.url).await;
     let address = node.url.strip_prefix("http://").unwrap().to_owned();
     let load = Load::begin(&address).await;
@@ -34,23 +32,26 @@ async fn without_postgresql_agents_are_answered_and_no_acknowledged_write_is_los
     };
     writes(20).await;
 
-    // Killed and away; then there, but mute; then away once more.
-    for away in [Passage::Shut, Passage::Hanging] {
+    // Killed and away, with something at its port that closes every connection; there, but mute; killed, with nobody at its port.
+    for away in [Passage::Shut, Passage::Mute, Passage::Refused] {
         let pid = Pid::from_raw(i32::try_from(postgres.pid()).unwrap()).unwrap();
-        if away == Passage::Shut {
+        if away != Passage::Mute {
             kill_process(pid, Signal::KILL).unwrap();
         }
-        gate.set(away);
+        gate.set(away).await;
         let stale = load.counts(|seen| &seen.stale);
         let answers = load.answers();
-        if away == Passage::Shut {
+        let refused = load.refused.load(std::sync::atomic::Ordering::Relaxed);
+        if away != Passage::Mute {
             eventually("every agent is answered with what is known, and told so", async || {
                 load.counts(|seen| &seen.stale).iter().zip(&stale).all(|(now, before)| now - before > 100)
             })
             .await;
             assert_eq!(node.curl(&[], "/readyz").await.unwrap().0, 503);
-            eventually("a write is refused", async || load.refused.load(std::sync::atomic::Ordering::Relaxed) > 0)
-                .await;
+            eventually("a write is refused", async || {
+                load.refused.load(std::sync::atomic::Ordering::Relaxed) > refused
+            })
+            .await;
         } else {
             // Whether anybody can tell yet that the database is mute is open: a node that does not hear of promotions again asks
             // for what is cached each second. What is cached is answered all the same.
@@ -61,7 +62,7 @@ async fn without_postgresql_agents_are_answered_and_no_acknowledged_write_is_los
             assert_eq!(node.curl(&[], "/readyz").await.unwrap().0, 503);
             assert_eq!(node.curl(&[], "/healthz").await.unwrap().0, 200);
         }
-        gate.set(Passage::Open);
+        gate.set(Passage::Open).await;
         writes(5).await;
         let fresh = load.counts(|seen| &seen.fresh);
         eventually("every answer is fresh again", async || {
@@ -71,6 +72,8 @@ async fn without_postgresql_agents_are_answered_and_no_acknowledged_write_is_los
         eventually("the node is ready again", async || node.curl(&[], "/readyz").await.unwrap().0 == 200).await;
     }
 
+    let slowest = load.slowest();
+    assert!(slowest < Duration::from_secs(3), "no answer waits for the database to be missed: {slowest:?}");
     let acknowledged = load.end().await;
     assert!(acknowledged.len() >= 30 && acknowledged.is_sorted(), "{acknowledged:?}");
     let mut connection = Connection::open(&address).await;

@@ -78,6 +78,9 @@ async fn other_sites_are_not_answered(_: PgPoolOptions, options: PgConnectOption
     assert_eq!(ask("host: prompts.example").await, 200);
     assert_eq!(ask("host: localhost:3000").await, 200);
     assert_eq!(ask("host: evil.example").await, 421);
+    let (_, said) = node.curl(&["-H", "host: evil.example", "-H", "x-request-id: the-one"], path).await.unwrap();
+    let problem: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&problem["code"], &problem["request_id"]), (&"unknown_host".into(), &"the-one".into()));
     let patch = async |site: &str| {
         let header = format!("sec-fetch-site: {site}");
         let body = "{\"agent_type\":\"workshopper\",\"prompt_text\":\"x\"}";

@@ -116,6 +116,29 @@ async fn one_that_outlived_its_server_is_stopped_first() {
     postgres.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn another_process_that_has_its_number_is_left_alone() {
+    let (_folder, data) = data_dir();
+    let postgres = PrivatePostgres::start(&data).await.unwrap();
+    execute(&postgres, KEEP).await;
+    let written = fs::read_to_string(data.join("cluster/postmaster.pid")).unwrap();
+    let number = postgres.pid().to_string();
+    postgres.stop().await.unwrap();
+
+    // As a machine that lost its power leaves it: the files of a server that runs, and by now its number is another's.
+    let mut stranger = as_owner(&data, "sleep");
+    let mut stranger = Orphan(stranger.arg("600").spawn().unwrap());
+    for file in ["cluster/postmaster.pid", "run/.s.PGSQL.5432.lock"] {
+        fs::write(data.join(file), written.replacen(&number, &stranger.0.id().to_string(), 1)).unwrap();
+        let owner = fs::metadata(data.join("cluster")).unwrap();
+        std::os::unix::fs::chown(data.join(file), Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+    let postgres = PrivatePostgres::start(&data).await.unwrap();
+    assert!(kept(&postgres).await);
+    assert_eq!(stranger.0.try_wait().unwrap(), None, "it was not told to stop");
+    postgres.stop().await.unwrap();
+}
+
 /// A child that does not outlive its test.
 struct Orphan(std::process::Child);
 
@@ -126,17 +149,24 @@ impl Drop for Orphan {
     }
 }
 
-fn start_by_hand(data: &Path) -> Orphan {
+/// A program as the account that PostgreSQL runs as.
+fn as_owner(data: &Path, program: &str) -> std::process::Command {
     use std::os::unix::process::CommandExt;
 
     let owner = fs::metadata(data.join("cluster")).unwrap();
-    let mut command = std::process::Command::new("postgres");
-    command.arg("-D").arg(data.join("cluster")).args(["-c", "listen_addresses=", "-c"]);
-    command.arg(format!("unix_socket_directories={}", data.join("run").display()));
-    command.stderr(std::process::Stdio::null()).current_dir("/");
+    let mut command = std::process::Command::new(program);
+    command.current_dir("/");
     if rustix::process::geteuid().is_root() {
         command.uid(owner.uid()).gid(owner.gid());
     }
+    command
+}
+
+fn start_by_hand(data: &Path) -> Orphan {
+    let mut command = as_owner(data, "postgres");
+    command.arg("-D").arg(data.join("cluster")).args(["-c", "listen_addresses=", "-c"]);
+    command.arg(format!("unix_socket_directories={}", data.join("run").display()));
+    command.stderr(std::process::Stdio::null());
     Orphan(command.spawn().unwrap())
 }
 

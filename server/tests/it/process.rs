@@ -1,4 +1,4 @@
-//! The whole program, as processes: several nodes, kills, stops, the command line, and the README's own words.
+//! The whole program, as processes: several nodes, kills, stops, and the command line.
 
 use std::{
     collections::BTreeSet,
@@ -9,11 +9,12 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{
-    PgPool,
+    PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
 };
@@ -96,9 +97,25 @@ impl Node {
     }
 
     pub async fn patch(&self, agent_type: &str, text: &str) -> Option<(u16, String)> {
-        let body = json!({ "agent_type": agent_type, "prompt_text": text }).to_string();
-        self.curl(&["-H", "content-type: application/json", "-d", &body], "/api/v1/prompts/patch").await
+        patch(self.url.clone(), agent_type, text).await
     }
+}
+
+/// Sends a patch to the server at `url`.
+async fn patch(url: String, agent_type: &str, text: &str) -> Option<(u16, String)> {
+    let body = json!({ "agent_type": agent_type, "prompt_text": text }).to_string();
+    curl(&["-H", "content-type: application/json", "-d", &body], &format!("{url}/api/v1/prompts/patch")).await
+}
+
+/// Waits until something waits for a lock in the database.
+async fn somebody_waits(connection: &mut PgConnection) {
+    eventually("something waits for a lock", async || {
+        sqlx::query_scalar("select exists (select 1 from pg_locks where not granted)")
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap()
+    })
+    .await;
 }
 
 async fn curl(arguments: &[&str], url: &str) -> Option<(u16, String)> {
@@ -154,9 +171,7 @@ async fn a_killed_server_loses_no_acknowledged_write(_: PgPoolOptions, options: 
                 let mut written = Vec::new();
                 loop {
                     let text = format!("text {round} {writer} {}", written.len());
-                    let body = json!({ "agent_type": "workshopper", "prompt_text": text }).to_string();
-                    let patch = format!("{url}/api/v1/prompts/patch");
-                    match curl(&["-H", "content-type: application/json", "-d", &body], &patch).await {
+                    match patch(url.clone(), "workshopper", &text).await {
                         Some((201, body)) => {
                             let version: Value = serde_json::from_str(&body).unwrap();
                             written.push((version["version"].as_str().unwrap().to_owned(), text));
@@ -247,20 +262,8 @@ async fn a_server_that_is_told_to_stop_ends_what_it_began(_: PgPoolOptions, opti
     let pool = PgPool::connect(&url).await.unwrap();
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("select 1 from agents for no key update").execute(&mut *holder).await.unwrap();
-    let slow = tokio::spawn({
-        let patch = format!("{}/api/v1/prompts/patch", node.url);
-        async move {
-            let body = json!({ "agent_type": "workshopper", "prompt_text": "slow" }).to_string();
-            curl(&["-H", "content-type: application/json", "-d", &body], &patch).await
-        }
-    });
-    eventually("the request waits in the database", async || {
-        sqlx::query_scalar("select exists (select 1 from pg_locks where not granted)")
-            .fetch_one(&mut *holder)
-            .await
-            .unwrap()
-    })
-    .await;
+    let slow = tokio::spawn(patch(node.url.clone(), "workshopper", "slow"));
+    somebody_waits(&mut holder).await;
     kill_process(node.pid(), Signal::TERM).unwrap();
     while let Some(line) = node.log.recv().await {
         if line.contains("told to stop") {
@@ -274,6 +277,28 @@ async fn a_server_that_is_told_to_stop_ends_what_it_began(_: PgPoolOptions, opti
     assert!(node.child.wait().await.unwrap().success());
 }
 
+#[sqlx::test(migrations = false)]
+async fn a_client_that_holds_its_request_does_not_keep_the_server(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let mut node = Node::start_with(&url, &[("VERBATIM_DRAIN_TIMEOUT", "1")]).await;
+    // One never ends its body; another one waits for a lock that nobody lets go of.
+    let address = node.url.strip_prefix("http://").unwrap();
+    let mut half = TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/v1/prompts/patch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    half.write_all(format!("{head}content-length: 100\r\n\r\n{{").as_bytes()).await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("select 1 from agents for no key update").execute(&mut *holder).await.unwrap();
+    let waiting = tokio::spawn(patch(node.url.clone(), "workshopper", "late"));
+    somebody_waits(&mut holder).await;
+    kill_process(node.pid(), Signal::TERM).unwrap();
+    let begin = Instant::now();
+    assert!(node.child.wait().await.unwrap().success());
+    assert!(begin.elapsed() < Duration::from_secs(5), "it took {:?}", begin.elapsed());
+    assert_eq!(waiting.await.unwrap(), None, "it was cut off");
+    holder.rollback().await.unwrap();
+}
+
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_start_that_waits_can_be_stopped(pool: PgPoolOptions, options: PgConnectOptions) {
     let pool = pool.connect_with(options.clone()).await.unwrap();
@@ -283,13 +308,7 @@ async fn a_start_that_waits_can_be_stopped(pool: PgPoolOptions, options: PgConne
         sqlx::query("lock table _sqlx_migrations").execute(&mut *holder).await.unwrap();
         let address: &[&str] = if command == "serve" { &["--addr", "127.0.0.1:0"] } else { &[] };
         let mut child = verbatim().args([command, "--database-url", &url]).args(address).spawn().unwrap();
-        eventually("it waits for the schema", async || {
-            sqlx::query_scalar("select exists (select 1 from pg_locks where not granted)")
-                .fetch_one(&mut *holder)
-                .await
-                .unwrap()
-        })
-        .await;
+        somebody_waits(&mut holder).await;
         kill_process(Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap(), Signal::TERM).unwrap();
         let ended = child.wait().await.unwrap();
         // It ended by itself: nothing was left running, whatever it says of its work.
@@ -372,6 +391,39 @@ async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options
     }
 }
 
+#[sqlx::test(migrations = false)]
+async fn a_refused_form_is_logged_as_a_refused_call_is(_: PgPoolOptions, options: PgConnectOptions) {
+    let mut node = Node::start(&database(&options).await).await;
+    let long_name = format!("version=1.0.0&author={}", "a".repeat(101));
+    for (path, form, agent_type, version, code) in [
+        ("/agents/workshopper/promote", "version=9.9.9", "workshopper", json!("9.9.9"), "unknown_version"),
+        ("/agents/workshopper/promote", "version=one", "workshopper", json!("one"), "invalid_version"),
+        ("/agents/workshopper/promote", long_name.as_str(), "workshopper", json!("1.0.0"), "author_too_long"),
+        ("/agents/workshopper/reissue", "version=8.8.8", "workshopper", json!("8.8.8"), "unknown_version"),
+        (
+            "/agents/workshopper/edit",
+            "base=7.7.7&text=x&intent=save",
+            "workshopper",
+            json!("7.7.7"),
+            "unknown_base_version",
+        ),
+        ("/new", "agent_type=workshopper&text=x&intent=save", "workshopper", Value::Null, "agent_exists"),
+        ("/new", "agent_type=No+Name&text=x&intent=save", "No Name", Value::Null, "invalid_agent_type"),
+    ] {
+        let id = format!("x-request-id: {code}");
+        node.curl(&["-H", &id, "-d", form], path).await.unwrap();
+        loop {
+            let line = node.log.recv().await.expect("the line comes");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == "refused" && line["id"] == code {
+                assert_eq!((&line["agent_type"], &line["version"]), (&json!(agent_type), &version), "{line}");
+                assert_eq!(line["code"], code, "{line}");
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_work_is_said_before_anything_is_started() {
     for (arguments, said) in [
@@ -387,18 +439,4 @@ async fn what_cannot_work_is_said_before_anything_is_started() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains(said) && !text.contains("secret"), "{arguments:?}: {text}");
     }
-}
-
-#[sqlx::test(migrations = false)]
-async fn the_lines_of_the_readme_work_as_written(_: PgPoolOptions, options: PgConnectOptions) {
-    let node = Node::start(&database(&options).await).await;
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let (_, after) = readme.split_once("<!-- tried by a test -->\n```sh\n").expect("the README has its lines");
-    let (lines, _) = after.split_once("```").unwrap();
-    assert!(lines.contains("http://127.0.0.1:3000"));
-    let script = lines.replace("http://127.0.0.1:3000", &node.url).replace("curl ", "curl -sS -f ");
-    let output = Command::new("sh").args(["-e", "-c", &script]).output().await.unwrap();
-    succeeds(&output);
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("\"status\":\"draft\"") && said.contains("\"is_active\":true"), "{said}");
 }

@@ -8,10 +8,7 @@ use http::Request;
 use leptos::config::LeptosOptions;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use server::{
-    postgres::PrivatePostgres,
-    state::{AgentSettings, AppState},
-};
+use server::state::{AgentSettings, AppState};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -24,7 +21,10 @@ use tower::ServiceExt;
 use versioning::{Listener, LoadingSettings, MIGRATOR, PromptNotice, PromptStore, Services, listen};
 
 use crate::{
-    outage::load::outage::{Gate, Passage},
+    outage::load::{
+        self,
+        gate::{Gate, Passage},
+    },
     process::{Node, database, verbatim},
     support::{Client, eventually},
 };
@@ -241,6 +241,8 @@ impl Here {
         let request = Request::get("/api/v1/prompts/events").header("last-event-id", id).body(Body::empty()).unwrap();
         let response = server::router(self.state.clone()).oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
+        let told: f64 = response.headers()["verbatim-heartbeat"].to_str().unwrap().parse().unwrap();
+        assert_eq!(Duration::from_secs_f64(told), self.state.heartbeat);
         response.into_body().into_data_stream()
     }
 }
@@ -294,13 +296,11 @@ async fn a_reader_that_is_too_slow_is_disconnected_and_goes_on(pool: PgPool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_database_a_stream_says_what_was_known() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let postgres = PrivatePostgres::start(&folder.path().join("data")).await.unwrap();
-    let gate = Gate::before(&postgres.connect_options()).await;
+    let (_folder, postgres) = load::postgres().await;
+    let mut gate = Gate::before(&postgres.connect_options()).await;
     let node = Node::start(&gate.url).await;
     assert_eq!(node.active("workshopper").await, "1.0.0");
-    gate.set(Passage::Shut);
+    gate.set(Passage::Shut).await;
     eventually("the database is missed", async || {
         let (status, _) = node.curl(&["--max-time", "5"], "/readyz").await.unwrap();
         status == 503
@@ -312,7 +312,7 @@ async fn without_the_database_a_stream_says_what_was_known() {
     assert_eq!((said.text.as_str(), said.id), ("active workshopper 1.0.0 stale", None));
     let answer = node.curl(&[], "/api/v1/prompts/events?agent_type=qa_engineer").await.unwrap();
     assert_eq!(answer.0, 503, "{}", answer.1);
-    gate.set(Passage::Open);
+    gate.set(Passage::Open).await;
     let (mut told, _) = stream.beginning().await;
     told.sort_unstable();
     assert_eq!(told, ["active backend_dev 1.1.0", "active workshopper 1.0.0", "current resumed=false"]);

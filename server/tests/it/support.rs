@@ -18,6 +18,7 @@ use versioning::{LoadingSettings, PromptStore, Services};
 /// The router, as a client sees it.
 pub struct Client {
     router: Router,
+    state: AppState,
     /// Set to make the node drain.
     pub draining: Arc<AtomicBool>,
     /// The lab behind it.
@@ -56,7 +57,13 @@ impl Client {
         let lab = lab(&services);
         let state = AppState::new(services, lab.clone(), pool.clone(), options, request_timeout);
         let draining = state.draining.clone();
-        Self { router: server::router(state), draining, lab }
+        Self { router: server::router(state.clone()), state, draining, lab }
+    }
+
+    /// Another router in the place of ours.
+    #[must_use]
+    pub fn with_router(self, router: impl FnOnce(&AppState) -> Router) -> Self {
+        Self { router: router(&self.state), ..self }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -108,9 +115,15 @@ impl Client {
         self.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED)
     }
 
-    /// Creates a version and promotes it.
+    /// Creates a version whose text names it, and promotes it.
     pub async fn live(&self, agent_type: &str, version: &str) -> Answer {
-        self.create(agent_type, version).await;
+        self.live_with(agent_type, version, &format!("{agent_type} {version}")).await
+    }
+
+    /// Creates a version with this text and promotes it.
+    pub async fn live_with(&self, agent_type: &str, version: &str, text: &str) -> Answer {
+        let body = serde_json::json!({ "agent_type": agent_type, "version": version, "prompt_text": text });
+        self.post("/api/v1/prompts/versions", body).await.expect(StatusCode::CREATED);
         let body = serde_json::json!({ "agent_type": agent_type, "version": version });
         self.post("/api/v1/prompts/promote", body).await.expect(StatusCode::OK)
     }

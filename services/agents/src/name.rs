@@ -131,8 +131,13 @@ impl FromStr for ModelName {
             ));
         };
         let Some(provider) = Provider::from_name(provider) else {
+            let known = Provider::ALL.map(Provider::as_str);
+            let near = versioning::nearest(&provider.to_lowercase(), known.into_iter());
+            let near: Vec<_> = near.iter().map(|provider| quoted(&format!("{provider}::{name}"))).collect();
+            let meant =
+                if near.is_empty() { String::new() } else { format!(" Perhaps {} is meant.", near.join(" or ")) };
             return invalid(format!(
-                "{} is not a provider that Verbatim knows. The providers are {}.",
+                "{} is not a provider that Verbatim knows.{meant} The providers are {}.",
                 quoted(provider),
                 providers()
             ));
@@ -206,7 +211,11 @@ mod tests {
         assert!(refusal("gpt-4o").contains("names no provider"));
         let unknown = refusal("mistral::large");
         assert!(unknown.contains("\"mistral\"") && unknown.contains("openai, anthropic, gemini, ollama, compatible"));
-        assert!(refusal("OpenAI::gpt-4o").contains("openai"));
+        assert!(!unknown.contains("Perhaps"), "{unknown}");
+        for mistyped in ["opnai::gpt-4o", "OpenAI::gpt-4o"] {
+            let refusal = refusal(mistyped);
+            assert!(refusal.contains("Perhaps \"openai::gpt-4o\" is meant."), "{refusal}");
+        }
         assert!(refusal("ollama::").contains("missing after ollama::"));
         assert!(refusal("ollama::a b").contains("white space"));
         assert!(refusal("ollama::a\u{7}b").contains("\\u{7}"));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use versioning::{AgentType, Version};
@@ -21,6 +21,15 @@ const MAX_NAMED: usize = 100;
 
 /// How long it is waited for further agents before a stream that names them takes the place of the one that does not.
 const GATHER: Duration = Duration::from_millis(20);
+
+/// How many times as long as its heartbeat a registry may be silent.
+const HEARTBEATS: f64 = 2.5;
+
+/// No network is called mute sooner: a node may be busy for a moment.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// The same for a registry that does not say how often it says something.
+const UNTOLD_SILENCE: Duration = Duration::from_secs(40);
 
 /// What an event says.
 #[derive(Debug, Deserialize)]
@@ -85,6 +94,13 @@ fn pause(attempts: u32) -> Duration {
     longest.mul_f64(rand::random_range(0.5..1.0))
 }
 
+/// How long a stream may be silent, by what its head says.
+fn silence(head: &HeaderMap) -> Duration {
+    let heartbeat = head.get("verbatim-heartbeat").and_then(|seconds| seconds.to_str().ok()?.parse::<f64>().ok());
+    let silence = heartbeat.and_then(|seconds| Duration::try_from_secs_f64(seconds * HEARTBEATS).ok());
+    silence.map_or(UNTOLD_SILENCE, |silence| silence.max(SHORTEST_SILENCE))
+}
+
 impl Follower {
     /// One stream, from its opening to its end.
     async fn stream(&mut self) -> End {
@@ -124,16 +140,17 @@ impl Follower {
     /// Reads until the stream ends, or is silent for longer than the registry ever is: then something in between hangs.
     async fn read(&mut self, response: Response, named: &[AgentType]) -> End {
         let shared = self.shared.clone();
+        let silence = shared.settings.silence.unwrap_or_else(|| silence(response.headers()));
         let mut pieces = response.bytes_stream();
         let mut lines = EventLines::default();
         let mut is_settled = false;
         let mut outgrown_at: Option<Instant> = None;
-        let mut mute_at = Instant::now() + shared.settings.silence;
+        let mut mute_at = Instant::now() + silence;
         loop {
             tokio::select! {
                 piece = pieces.next() => {
                     let Some(Ok(piece)) = piece else { return End::Lost };
-                    mute_at = Instant::now() + shared.settings.silence;
+                    mute_at = Instant::now() + silence;
                     for event in lines.push(&piece) {
                         self.attempts = 0;
                         is_settled |= self.hear(&event, named, is_settled);
@@ -202,6 +219,22 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_may_be_silent_for_two_to_three_heartbeats() {
+        let silence_of = |seconds: Option<&'static str>| {
+            let mut head = HeaderMap::new();
+            if let Some(seconds) = seconds {
+                head.insert("verbatim-heartbeat", seconds.parse().unwrap());
+            }
+            silence(&head)
+        };
+        assert_eq!(silence_of(Some("5")), Duration::from_millis(12_500));
+        assert_eq!(silence_of(Some("0.01")), SHORTEST_SILENCE);
+        for odd in [None, Some("x"), Some("-1"), Some("nan"), Some("inf"), Some("1e300")] {
+            assert_eq!(silence_of(odd), UNTOLD_SILENCE, "{odd:?}");
+        }
+    }
 
     #[test]
     fn pauses_are_spread_and_never_longer_than_a_second() {

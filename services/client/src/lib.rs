@@ -22,6 +22,9 @@
 //! - a prompt that is known is answered from memory: no request is waited for, whatever the network does;
 //! - one request at most is under way for an agent, and no lock is held meanwhile;
 //! - an older version never follows a newer one;
+//! - a promotion is heard of at once while a stream of events is open. While none is, a prompt counts as known for a second, or
+//!   `time_to_live` if that is less; after that it is served as stale, and the registry is asked behind it. A network that goes mute
+//!   is noticed after [`ClientSettings::silence`]; until then its prompts count as known;
 //! - no answer is older than [`ClientSettings::max_staleness`] without the caller being told
 //!   ([`LoadErrorKind::TooStale`](versioning::LoadErrorKind::TooStale), with what was known last).
 
@@ -42,7 +45,8 @@ pub use events::{EventLines, ServerEvent};
 pub struct ClientSettings {
     /// Where the registry is, as `http://host:port`.
     pub registry: String,
-    /// How long a prompt is served without asking whether it still is the active one. Promotions are heard of at once in any case.
+    /// How long a prompt is served without asking whether it still is the active one, while a stream of events tells of promotions at
+    /// once. Without a stream it is a second at most.
     pub time_to_live: Duration,
     /// How old an answer may be, from when the registry last said that it is the active one. Beyond, the caller gets an error that
     /// carries it.
@@ -53,8 +57,9 @@ pub struct ClientSettings {
     pub request_timeout: Duration,
     /// How long the registry is left alone after it could not be reached.
     pub retry_after_failure: Duration,
-    /// How long the stream of events may be silent; the registry says something every 15 seconds.
-    pub silence: Duration,
+    /// How long the stream of events may be silent before the network counts as mute. Without it, two and a half times as long as
+    /// the registry says that it is ever silent: 12.5 seconds, unless the registry is set otherwise.
+    pub silence: Option<Duration>,
 }
 
 impl ClientSettings {
@@ -67,7 +72,7 @@ impl ClientSettings {
             fallback_file: None,
             request_timeout: Duration::from_secs(5),
             retry_after_failure: Duration::from_millis(500),
-            silence: Duration::from_secs(40),
+            silence: None,
         }
     }
 }

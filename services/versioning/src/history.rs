@@ -161,11 +161,15 @@ impl PromptManagementService {
     /// The database is away.
     pub async fn known_variables(&self, agent_type: &AgentType) -> Result<Vec<String>, VersioningError> {
         let texts = self.store().newest_texts(agent_type, 50).await?;
-        let mut names: Vec<String> =
-            texts.iter().flat_map(|text| crate::template::variables(text)).map(Into::into).collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
+        // They can be 50 MiB, through which no thread that serves is to go.
+        crate::aside(move || {
+            let mut names: Vec<String> =
+                texts.iter().flat_map(|text| crate::template::variables(text)).map(Into::into).collect();
+            names.sort();
+            names.dedup();
+            names
+        })
+        .await
     }
 
     /// Finds words in the names of agents, in texts that are live or wait, and in the notes of all versions; the best first.

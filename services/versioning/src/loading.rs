@@ -197,6 +197,11 @@ impl PromptLoadingService {
         self.0.contact.hears()
     }
 
+    /// Whether the replica answers; none if there is no replica. What it would say is asked of the database otherwise.
+    pub async fn replica_answers(&self) -> Option<bool> {
+        self.0.store.replica_answers().await
+    }
+
     /// The agent's prompt is not to be served again without asking the database.
     pub(crate) async fn invalidate(&self, agent_type: &AgentType) {
         self.0.generation_of_all.fetch_add(1, Ordering::AcqRel);
@@ -207,6 +212,11 @@ impl PromptLoadingService {
         if self.0.fresh.remove(agent_type).await.is_some() {
             self.0.counters.invalidations.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The database took a write: it is asked again at once, even if a read failed just before.
+    pub(crate) fn database_answered(&self) {
+        self.0.contact.works();
     }
 
     /// A notification: `version` of the agent is live. What is cached may be that already.

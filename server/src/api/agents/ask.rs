@@ -109,17 +109,25 @@ fn failure(error: &ModelError, detail: String) -> ApiError {
     if status.is_client_error() { answer.in_field("model") } else { answer }
 }
 
-/// A model gave no answer. Of one that does not exist, with the names that may have been meant.
+/// A model gave no answer.
 pub(super) async fn model_failed(state: &AppState, model: &ModelName, error: ModelError) -> ApiError {
+    failure(&error, detail(state, model, &error).await)
+}
+
+/// Why a model gave no answer. Of one that does not exist, with the names that may have been meant.
+pub(super) async fn detail(state: &AppState, model: &ModelName, error: &ModelError) -> String {
     let mut detail = error.message.clone();
     if error.kind == ModelErrorKind::UnknownModel {
         let providers = state.agents.model().catalogue().await;
         let known = providers.into_iter().find(|provider| provider.provider == model.provider());
         let known = known.map(|provider| provider.models).unwrap_or_default();
-        let near = versioning::nearest(model.as_str(), known.iter().map(String::as_str));
+        // The provider is the same in all of them, and would make them all alike.
+        let names = known.iter().filter_map(|known| Some(known.split_once("::")?.1));
+        let near = versioning::nearest(model.name(), names);
         if !near.is_empty() {
+            let near: Vec<_> = near.iter().map(|name| format!("{}::{name}", model.provider())).collect();
             detail = format!("{detail} Perhaps {} is meant.", near.join(" or "));
         }
     }
-    failure(&error, detail)
+    detail
 }

@@ -103,7 +103,7 @@ pub async fn respond(
     let reply = ask::ask(&state, &agent_type, request).await?;
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
-        return Ok(stream::answer(&agent_type, reply).into_response());
+        return Ok(stream::answer(state, &agent_type, reply).into_response());
     }
     let mut response = RespondResponse::begin(&agent_type, &reply);
     let model = reply.model().clone();

@@ -13,7 +13,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use versioning::AgentType;
 
-use super::{RespondResponse, milliseconds};
+use super::{RespondResponse, ask, milliseconds};
+use crate::state::AppState;
 
 /// Pieces of an answer that wait for a client to read them.
 const WAITING: usize = 64;
@@ -23,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The version, the text as it comes, and how it ended. When the client goes away, or does not read, the call is dropped: its
 /// place among the calls under way is not for those who sleep.
-pub(super) fn answer(agent_type: &AgentType, reply: Reply) -> impl IntoResponse + use<> {
+pub(super) fn answer(state: AppState, agent_type: &AgentType, reply: Reply) -> impl IntoResponse + use<> {
     let known = RespondResponse::begin(agent_type, &reply);
     let prompt = json!({
         "agent_type": known.agent_type, "version": known.version, "source": known.source, "model": known.model,
@@ -33,7 +34,7 @@ pub(super) fn answer(agent_type: &AgentType, reply: Reply) -> impl IntoResponse 
     tokio::spawn(async move {
         let given_up = reply.deadline() + GRACE;
         tokio::select! {
-            () = pass_on(reply, known, &sender) => {}
+            () = pass_on(&state, reply, known, &sender) => {}
             () = sender.closed() => {}
             () = tokio::time::sleep_until(given_up) => {}
         }
@@ -43,7 +44,7 @@ pub(super) fn answer(agent_type: &AgentType, reply: Reply) -> impl IntoResponse 
 }
 
 /// Passes an answer on to its end, as fast as it is read.
-async fn pass_on(mut reply: Reply, mut known: RespondResponse, to: &mpsc::Sender<Event>) {
+async fn pass_on(state: &AppState, mut reply: Reply, mut known: RespondResponse, to: &mpsc::Sender<Event>) {
     while let Some(piece) = reply.next_priced().await {
         let (event, is_last) = match piece {
             Ok((Piece::Text(text), _)) => (event("text", &json!({ "text": text })), false),
@@ -55,7 +56,10 @@ async fn pass_on(mut reply: Reply, mut known: RespondResponse, to: &mpsc::Sender
                 known.first_token_ms = reply.time_to_first_token().map(milliseconds);
                 (event("end", &known), true)
             }
-            Err(error) => (event("error", &json!({ "code": error.kind.as_str(), "detail": error.message })), true),
+            Err(error) => {
+                let detail = ask::detail(state, reply.model(), &error).await;
+                (event("error", &json!({ "code": error.kind.as_str(), "detail": detail })), true)
+            }
         };
         if to.send(event).await.is_err() || is_last {
             return;

@@ -26,7 +26,6 @@ use crate::{
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create_version(
@@ -51,7 +50,6 @@ pub async fn create_version(
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create_patch(
@@ -76,7 +74,6 @@ pub async fn create_patch(
         (status = 413, description = "The body is larger than 2 MiB.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing, unknown or of the wrong type.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`database_unavailable`: nothing was changed, send it again. `outcome_unknown` and `request_timeout`: it may have been changed; read before you send it again.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub async fn reissue(

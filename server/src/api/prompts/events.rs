@@ -10,7 +10,7 @@ use axum::{
     },
 };
 use futures_util::stream;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use utoipa::ToSchema;
@@ -24,6 +24,9 @@ use crate::{
     standing::{Live, LiveAgent, Position},
     state::AppState,
 };
+
+/// Seconds of silence after which a stream says that it is there.
+const HEARTBEAT: HeaderName = HeaderName::from_static("verbatim-heartbeat");
 
 /// Agents that one stream can name.
 const MAX_NAMED: usize = 100;
@@ -51,6 +54,16 @@ pub struct CurrentEvent {
     pub resumed: bool,
 }
 
+/// What the `data` of an event is: of `active` and `cleared` an `ActiveEvent`, of `current` a `CurrentEvent`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PromptEvent {
+    /// Of an agent.
+    Active(ActiveEvent),
+    /// Of all that the stream is about.
+    Current(CurrentEvent),
+}
+
 /// Follow what is live
 ///
 /// A stream of server-sent events. It begins with an event `active` for each agent: what is live now. Then comes `current`: everything
@@ -59,7 +72,8 @@ pub struct CurrentEvent {
 /// less) before `current`. How things stand is also told in an open stream when events may have been missed. A reader that is too
 /// slow is disconnected and goes on in this way. `cleared` asks to read an agent's prompt anew although its version is the same. While the
 /// database is away, a stream that names agents begins with what this node knew last, marked as stale, and `current` comes when the
-/// database is back. A comment comes after some seconds without anything else (15, unless the server is set otherwise).
+/// database is back. A comment comes after some seconds without anything else (5, unless the server is
+/// set otherwise); `Verbatim-Heartbeat` says after how many, so that a reader can tell a network that has gone mute.
 #[utoipa::path(
     get, path = "/prompts/events", tag = "prompts", operation_id = "follow_prompts",
     params(
@@ -68,8 +82,8 @@ pub struct CurrentEvent {
     ),
     responses(
         (status = 200, description = "The stream; each `data` is an `ActiveEvent`, that of `current` a `CurrentEvent`.", content(
-            (ActiveEvent = "text/event-stream"),
-        )),
+            (PromptEvent = "text/event-stream"),
+        ), headers(("Verbatim-Heartbeat" = f64, description = "Seconds of silence after which a comment comes."))),
         (status = 400, description = "A name is none, there are more than 100, or a parameter is unknown.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such agent.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The database is away, and this node knows none of the agents.", body = Problem, content_type = "application/problem+json"),
@@ -91,7 +105,8 @@ pub async fn follow(
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat)))
+    let told = [(HEARTBEAT, heartbeat.as_secs_f64().to_string())];
+    Ok((told, Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat))))
 }
 
 /// The agents that a query names.
@@ -142,10 +157,10 @@ impl Telling {
             };
             // Up to where a reader was told is not known before the database is back.
             let position = live.map(|(_, position)| position).filter(|_| !said.stale);
-            return Some(event("active", position, &said));
+            return Some(event("active", position, &PromptEvent::Active(said)));
         }
         let end = self.end.take()?;
-        Some(event("current", self.live.newest(), &end))
+        Some(event("current", self.live.newest(), &PromptEvent::Current(end)))
     }
 }
 
@@ -226,11 +241,11 @@ impl Reader {
                     let position = state.standing.position_of(loading, &agent_type, version).await;
                     let version = Some(version.to_string());
                     let said = ActiveEvent { agent_type: agent_type.to_string(), version, stale: false };
-                    return Some(event("active", position, &said));
+                    return Some(event("active", position, &PromptEvent::Active(said)));
                 }
                 Ok(PromptNotice::Cleared { agent_type }) if self.follows(&agent_type) => {
                     let said = ActiveEvent { agent_type: agent_type.to_string(), version: None, stale: false };
-                    return Some(event("cleared", None, &said));
+                    return Some(event("cleared", None, &PromptEvent::Active(said)));
                 }
                 Ok(PromptNotice::Promoted { .. } | PromptNotice::Cleared { .. }) => {}
                 Ok(PromptNotice::Gap) => match state.standing.read(&state.services.management).await {
@@ -254,7 +269,7 @@ impl Reader {
     }
 }
 
-fn event(name: &str, position: Option<Position>, data: &impl Serialize) -> Event {
+fn event(name: &str, position: Option<Position>, data: &PromptEvent) -> Event {
     // What is said always has a JSON form.
     let event = Event::default().event(name).json_data(data).unwrap_or_default();
     match position {

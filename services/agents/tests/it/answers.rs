@@ -73,16 +73,18 @@ async fn a_name_is_sent_as_it_is() {
 #[tokio::test]
 async fn times_are_those_of_the_endpoint() {
     let (api, models) = endpoint();
-    let mut best = Duration::MAX;
+    let (mut best, mut soonest) = (Duration::MAX, Duration::MAX);
     for call in 0..8 {
         let answer = complete(&models, &ask(&format!("[first 40ms] [delay 120ms] call {call}"))).await.unwrap();
         let first = answer.time_to_first_token.unwrap();
-        assert!(first >= Duration::from_millis(40) && first < Duration::from_millis(110), "{first:?}");
+        assert!(first >= Duration::from_millis(40), "{first:?}");
         assert!(answer.latency >= Duration::from_millis(120), "{:?}", answer.latency);
+        soonest = soonest.min(first);
         best = best.min(answer.latency - api.requests().pop().unwrap().took.unwrap());
     }
     // The best of some, because other tests use the same processors.
     assert!(best < Duration::from_millis(3), "{best:?} more than the endpoint took");
+    assert!(soonest < Duration::from_millis(110), "{soonest:?} until the first token");
 }
 
 #[tokio::test]

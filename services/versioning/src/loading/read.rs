@@ -44,6 +44,7 @@ impl Parts {
         generation_of_all: u64,
     ) -> Result<LoadedPrompt, VersioningError> {
         let known = self.last_known.get(agent_type).await;
+        let is_outdated = known.as_ref().is_some_and(|known| known.is_outdated());
         let patience = match &known {
             None => None,
             Some(known) if self.contact.is_in_trouble() => {
@@ -70,6 +71,8 @@ impl Parts {
                 }
                 // The next one begins after this call, so that is all.
                 Some(Ok(_)) => {}
+                // The database may have come back since: somebody heard from it that there is something newer.
+                Some(Err(LoadFailure::Unavailable)) if is_outdated && begun < called => {}
                 Some(Err(failure)) => return self.recover(agent_type, generation_of_all, failure).await,
                 None => return self.recover(agent_type, generation_of_all, LoadFailure::Unavailable).await,
             }
@@ -196,8 +199,7 @@ impl Parts {
             return;
         }
         let generation_of_all = self.generation_of_all.load(Ordering::Acquire);
-        let known = self.store.find_active_on_replica(agent_type);
-        if let Ok(Some(content)) = tokio::time::timeout(self.settings.probe_limit, known).await {
+        if let Some(content) = self.store.find_active_on_replica(agent_type, self.settings.probe_limit).await {
             let slot = self.slot(agent_type, generation_of_all);
             let generation = slot.generations();
             let cached = Arc::new(CachedPrompt::new(content, slot, generation, None));

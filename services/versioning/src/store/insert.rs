@@ -39,8 +39,8 @@ pub(crate) struct Insert<'a> {
 }
 
 impl PromptStore {
-    /// The common case of a new version in one round trip: the agent exists, the version is above the active one, and the
-    /// base, if there is one, is the active one. None when any of that is not so, and nothing was done then; a
+    /// The common case of a new version in one round trip: the agent exists, the version is above the active one, and
+    /// the base, if there is one, is the active one. None when any of that is not so, and nothing was done then; a
     /// [`Change`] finds out why.
     pub(crate) async fn insert_above_active(
         &self,
@@ -53,11 +53,12 @@ impl PromptStore {
         let (kind, base) = insert.origin.event();
         let row = sqlx::query!(
             r#"with locked as materialized (
-                    select active_version from lock_agent($2)
-                    where is_known
+                    select active_version from agents
+                    where agent_type = $2
                         and (active_version is null
                             or string_to_array($3, '.')::bigint[] > string_to_array(active_version, '.')::bigint[])
                         and ($8::varchar is null or $8 = active_version)
+                    for no key update
                 ), created as (
                     insert into prompts (id, agent_type, version, prompt_text, created_at, created_by, notes)
                     select $1, $2, $3, $4, clock_timestamp(), $5, $6 from locked

@@ -33,15 +33,16 @@ impl PromptStore {
         &self,
         agent_type: Option<&AgentType>,
     ) -> Result<Vec<ActiveLength>, VersioningError> {
-        let rows = sqlx::query!(
-            r#"select agents.agent_type, active.version as "version?", active.char_count as "char_count?"
+        let query = || {
+            sqlx::query!(
+                r#"select agents.agent_type, active.version as "version?", active.char_count as "char_count?"
                 from agents left join prompts active on active.agent_type = agents.agent_type and active.is_active
                 where $1::text is null or agents.agent_type = $1
                 order by agents.agent_type"#,
-            agent_type.map(AgentType::as_str),
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                agent_type.map(AgentType::as_str),
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| {
                 let active = match (row.version, row.char_count) {
@@ -59,21 +60,22 @@ impl PromptStore {
         agent_type: Option<&AgentType>,
         window: &MetricsWindow,
     ) -> Result<Vec<(AgentType, usize, CreatedVersions)>, VersioningError> {
-        let rows = sqlx::query!(
-            r#"select agent_type, floor(extract(epoch from created_at - $1) / $3::bigint)::int as "step!",
+        let query = || {
+            sqlx::query!(
+                r#"select agent_type, floor(extract(epoch from created_at - $1) / $3::bigint)::int as "step!",
                     count(*) filter (where patch > 0) as "patches!",
                     count(*) filter (where patch = 0 and minor > 0) as "minors!",
                     count(*) filter (where patch = 0 and minor = 0) as "majors!"
                 from prompts
                 where created_at >= $1 and created_at < $2 and ($4::text is null or agent_type = $4)
                 group by 1, 2"#,
-            window.begins_at,
-            window.ends_at,
-            window.step.num_seconds(),
-            agent_type.map(AgentType::as_str),
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                window.begins_at,
+                window.ends_at,
+                window.step.num_seconds(),
+                agent_type.map(AgentType::as_str),
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| {
                 let step = usize::try_from(row.step).map_err(VersioningError::inconsistent)?;
@@ -95,20 +97,21 @@ impl PromptStore {
     ) -> Result<Vec<StoredFigures>, VersioningError> {
         let span = if window.is_hourly { "hour" } else { "day" };
         // Without an agent every one is named, so that the key of the table finds its few rows.
-        let rows = sqlx::query!(
-            r#"select figures.agent_type, figures.version, begins_at, calls, errors, output_tokens, counted_calls, cost_usd,
+        let query = || {
+            sqlx::query!(
+                r#"select figures.agent_type, figures.version, begins_at, calls, errors, output_tokens, counted_calls, cost_usd,
                     priced_calls, latency_ms_sum, latency_buckets
                 from agents
                 join agent_call_figures figures on figures.agent_type = agents.agent_type
                     and span = $1 and begins_at >= $2 and begins_at < $3
                 where $4::text is null or agents.agent_type = $4"#,
-            span,
-            window.begins_at,
-            window.ends_at,
-            agent_type.map(AgentType::as_str),
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                span,
+                window.begins_at,
+                window.ends_at,
+                agent_type.map(AgentType::as_str),
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| {
                 let counts = [row.calls, row.errors, row.output_tokens, row.counted_calls, row.priced_calls];
@@ -139,14 +142,15 @@ impl PromptStore {
         agent_type: Option<&AgentType>,
     ) -> Result<PromptLengths, VersioningError> {
         let limits = LENGTH_LIMITS.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
-        let rows = sqlx::query!(
-            r#"select width_bucket(char_count, $2::int[]) as "bar!", count(*) as "versions!"
+        let query = || {
+            sqlx::query!(
+                r#"select width_bucket(char_count, $2::int[]) as "bar!", count(*) as "versions!"
                 from prompts where $1::text is null or agent_type = $1 group by 1"#,
-            agent_type.map(AgentType::as_str),
-            &limits,
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                agent_type.map(AgentType::as_str),
+                &limits,
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         let mut counts = vec![0; LENGTH_LIMITS.len() + 1];
         for row in rows {
             let bar = usize::try_from(row.bar).map_err(VersioningError::inconsistent)?;
@@ -154,16 +158,17 @@ impl PromptStore {
                 *count = counted(row.versions)?;
             }
         }
-        let all = sqlx::query!(
-            r#"select count(*) as "versions!", coalesce(avg(char_count), 0)::float8 as "mean!",
+        let query = || {
+            sqlx::query!(
+                r#"select count(*) as "versions!", coalesce(avg(char_count), 0)::float8 as "mean!",
                     coalesce(percentile_disc(0.5) within group (order by char_count), 0) as "median!",
                     coalesce(min(char_count), 0) as "shortest!", coalesce(max(char_count), 0) as "longest!",
                     (avg(char_count) filter (where is_active))::float8 as mean_live
                 from prompts where $1::text is null or agent_type = $1"#,
-            agent_type.map(AgentType::as_str),
-        )
-        .fetch_one(&mut *self.lagging().await?)
-        .await?;
+                agent_type.map(AgentType::as_str),
+            )
+        };
+        let all = self.fetch_lagging(query).await?.pop().ok_or(sqlx::Error::RowNotFound)?;
         Ok(PromptLengths {
             versions: counted(all.versions)?,
             mean: all.mean,
@@ -181,16 +186,17 @@ impl PromptStore {
         agent_type: &AgentType,
         window: &MetricsWindow,
     ) -> Result<Vec<PromotionMark>, VersioningError> {
-        let rows = sqlx::query!(
-            r#"select version, activated_at as "activated_at!"
+        let query = || {
+            sqlx::query!(
+                r#"select version, activated_at as "activated_at!"
                 from prompts where agent_type = $1 and activated_at >= $2 and activated_at < $3
                 order by activated_at"#,
-            agent_type.as_str(),
-            window.begins_at,
-            window.ends_at,
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                agent_type.as_str(),
+                window.begins_at,
+                window.ends_at,
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| Ok(PromotionMark { version: stored_version(&row.version)?, at: row.activated_at }))
             .collect()
@@ -202,8 +208,9 @@ impl PromptStore {
         agent_type: Option<&AgentType>,
         since: DateTime<Utc>,
     ) -> Result<Vec<FailureCount>, VersioningError> {
-        let rows = sqlx::query!(
-            r#"select error_kind as "kind!", count(*) as "calls!", max(at) as "last_at!"
+        let query = || {
+            sqlx::query!(
+                r#"select error_kind as "kind!", count(*) as "calls!", max(at) as "last_at!"
                 from agents
                 cross join lateral (
                     select error_kind, at from agent_calls
@@ -212,13 +219,13 @@ impl PromptStore {
                 ) failed
                 where $1::text is null or agents.agent_type = $1
                 group by error_kind order by count(*) desc, error_kind limit $3"#,
-            agent_type.map(AgentType::as_str),
-            since,
-            FAILURE_KINDS,
-            FAILURES_COUNTED,
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                agent_type.map(AgentType::as_str),
+                since,
+                FAILURE_KINDS,
+                FAILURES_COUNTED,
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| Ok(FailureCount { kind: row.kind, calls: counted(row.calls)?, last_at: row.last_at }))
             .collect()

@@ -1,7 +1,8 @@
 //! All SQL about prompts. Nothing outside this module knows a table.
 //!
-//! `read`, `overview`, `live`, `history` and `search` answer from the pool. A change goes through [`Change`]: a transaction that holds the lock of one
-//! agent, entered in turn (`queue`); the common case of a new version is one statement (`insert`).
+//! `read`, `overview`, `live`, `history` and `search` answer from the pool. A change goes through [`Change`]: a
+//! transaction that holds the lock of one agent, entered in turn (`queue`); the common case of a new version is one
+//! statement (`insert`).
 
 use std::sync::Arc;
 

@@ -198,16 +198,17 @@ impl PromptStore {
         agent_type: &AgentType,
         version: Version,
     ) -> Result<Vec<Performance>, VersioningError> {
-        let rows = sqlx::query!(
-            "select source, model, calls, errors, latency_ms_sum, latency_buckets, output_tokens, counted_calls,
+        let query = || {
+            sqlx::query!(
+                "select source, model, calls, errors, latency_ms_sum, latency_buckets, output_tokens, counted_calls,
                     cost_usd, priced_calls, scores, score_sum, last_call_at
                 from version_performance where agent_type = $1 and version = $2
                 order by source, calls desc, model",
-            agent_type.as_str(),
-            version.to_string(),
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                agent_type.as_str(),
+                version.to_string(),
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| {
                 let count = |count: i64| u64::try_from(count).map_err(VersioningError::inconsistent);

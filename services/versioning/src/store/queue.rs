@@ -1,5 +1,5 @@
-//! Writers of one agent queue in this process before they take a connection. Otherwise a crowd that waits for the lock of
-//! one agent would hold every connection of the pool, and writers of other agents would wait after all.
+//! Writers of one agent queue in this process before they take a connection. Otherwise a crowd that waits for the lock
+//! of one agent would hold every connection of the pool, and writers of other agents would wait after all.
 
 use std::{
     collections::HashMap,

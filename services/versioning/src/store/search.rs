@@ -13,8 +13,9 @@ impl PromptStore {
     pub(crate) async fn search(&self, words: &str, limit: u32) -> Result<Vec<SearchHit>, VersioningError> {
         // PostgreSQL's text cannot hold it, and nobody looks for it.
         let words = words.replace('\0', " ");
-        let rows = sqlx::query!(
-            r#"with query as (
+        let query = || {
+            sqlx::query!(
+                r#"with query as (
                     select websearch_to_tsquery('english', $1) as words
                 ), hits as (
                     select 'name' as place, agent_type, null::varchar as version, agent_type::text as body,
@@ -48,11 +49,11 @@ impl PromptStore {
                     end as "excerpt!"
                 from best, query
                 order by place = 'name' desc, rank desc, at desc, agent_type, version"#,
-            words,
-            i64::from(limit),
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                words,
+                i64::from(limit),
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         rows.into_iter()
             .map(|row| {
                 Ok(SearchHit {
@@ -73,16 +74,18 @@ impl PromptStore {
     /// Events per agent and day, today last.
     pub(crate) async fn daily_activity(&self, days: u32) -> Result<Vec<(AgentType, Vec<u32>)>, VersioningError> {
         let length = usize::try_from(days).map_err(VersioningError::inconsistent)?;
-        let rows = sqlx::query!(
-            r#"with today as (select (now() at time zone 'UTC')::date as today)
+        let days = i32::try_from(days).map_err(VersioningError::inconsistent)?;
+        let query = || {
+            sqlx::query!(
+                r#"with today as (select (now() at time zone 'UTC')::date as today)
                 select agent_type, today - (occurred_at at time zone 'UTC')::date as "age!", count(*) as "count!"
                 from prompt_events, today
                 where occurred_at >= (today - ($1::int - 1))::timestamp at time zone 'UTC'
                 group by 1, 2"#,
-            i32::try_from(days).map_err(VersioningError::inconsistent)?,
-        )
-        .fetch_all(&mut *self.lagging().await?)
-        .await?;
+                days,
+            )
+        };
+        let rows = self.fetch_lagging(query).await?;
         let mut activity: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in rows {
             let days = activity.entry(row.agent_type).or_insert_with(|| vec![0; length]);

@@ -12,18 +12,24 @@ use super::{
     write::uncommitted,
 };
 use crate::{
-    VersioningError,
+    AgentType, VersioningError,
     transfer::{AgentRecord, EventRecord, VersionRecord},
 };
 
 /// Rows that are held in memory at once; a text can have a megabyte.
 const BATCH: i64 = 50;
 
+/// Numbers below those of every version.
+const BEFORE_ALL: (i64, i64, i64) = (-1, -1, -1);
+
 /// A reading transaction that sees one moment.
 pub(crate) struct Export {
     transaction: Transaction<'static, Postgres>,
+    /// The agents whose versions are still to come.
+    agents: VecDeque<AgentType>,
     versions: VecDeque<VersionRecord>,
-    last_version: Option<(String, i64, i64, i64)>,
+    /// The numbers of the last version that was read of the first of them.
+    last_version: (i64, i64, i64),
     events: VecDeque<(i64, EventRecord)>,
     last_event: i64,
 }
@@ -78,8 +84,9 @@ impl PromptStore {
         wait_for_the_other_end(&mut transaction).await?;
         Ok(Export {
             transaction,
+            agents: VecDeque::new(),
             versions: VecDeque::new(),
-            last_version: None,
+            last_version: BEFORE_ALL,
             events: VecDeque::new(),
             last_event: i64::MIN,
         })
@@ -99,26 +106,33 @@ async fn wait_for_the_other_end(transaction: &mut Transaction<'static, Postgres>
 }
 
 impl Export {
+    /// The agents by name: byte by byte, so that the order is the same whatever language a database sorts by.
     pub(crate) async fn agents(&mut self) -> Result<Vec<AgentRecord>, VersioningError> {
-        sqlx::query!("select agent_type, created_at from agents order by agent_type")
-            .fetch_all(&mut *self.transaction)
-            .await?
-            .into_iter()
-            .map(|row| Ok(AgentRecord { agent_type: stored_agent_type(&row.agent_type)?, created_at: row.created_at }))
-            .collect()
+        let agents: Vec<_> =
+            sqlx::query!(r#"select agent_type, created_at from agents order by agent_type collate "C""#)
+                .fetch_all(&mut *self.transaction)
+                .await?
+                .into_iter()
+                .map(|row| {
+                    Ok(AgentRecord { agent_type: stored_agent_type(&row.agent_type)?, created_at: row.created_at })
+                })
+                .collect::<Result<_, VersioningError>>()?;
+        self.agents = agents.iter().map(|agent| agent.agent_type.clone()).collect();
+        Ok(agents)
     }
 
-    /// The next version, by agent and in the order of versions.
+    /// The next version of the [`Self::agents`], in their order and in that of versions.
     pub(crate) async fn next_version(&mut self) -> Result<Option<VersionRecord>, VersioningError> {
-        if self.versions.is_empty() {
-            let (agent_type, major, minor, patch) = self.last_version.clone().unwrap_or((String::new(), -1, -1, -1));
+        while self.versions.is_empty() {
+            let Some(agent_type) = self.agents.front() else { return Ok(None) };
+            let (major, minor, patch) = self.last_version;
             let rows = sqlx::query_as!(
                 VersionExportRow,
                 r#"select id, agent_type, version, is_active, activated_at, created_at, created_by, notes, sha256,
                         prompt_text, major as "major!", minor as "minor!", patch as "patch!"
-                    from prompts where (agent_type, major, minor, patch) > ($1::varchar, $2, $3, $4)
-                    order by agent_type, major, minor, patch limit $5"#,
-                agent_type,
+                    from prompts where agent_type = $1 and (major, minor, patch) > ($2, $3, $4)
+                    order by major, minor, patch limit $5"#,
+                agent_type.as_str(),
                 major,
                 minor,
                 patch,
@@ -126,8 +140,12 @@ impl Export {
             )
             .fetch_all(&mut *self.transaction)
             .await?;
-            if let Some(last) = rows.last() {
-                self.last_version = Some((last.agent_type.clone(), last.major, last.minor, last.patch));
+            match rows.last() {
+                Some(last) => self.last_version = (last.major, last.minor, last.patch),
+                None => {
+                    self.agents.pop_front();
+                    self.last_version = BEFORE_ALL;
+                }
             }
             self.versions = rows.into_iter().map(VersionRecord::try_from).collect::<Result<_, _>>()?;
         }

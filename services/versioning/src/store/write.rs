@@ -228,14 +228,14 @@ async fn lock(
     connection: &mut PgConnection,
     agent_type: &AgentType,
 ) -> Result<Option<Option<Version>>, VersioningError> {
-    let row =
-        sqlx::query!(r#"select is_known as "is_known!", active_version from lock_agent($1)"#, agent_type.as_str())
-            .fetch_one(connection)
-            .await?;
-    if !row.is_known {
-        return Ok(None);
-    }
-    row.active_version.as_deref().map(stored_version).transpose().map(Some)
+    // Read anew once the lock is free: what the one who held it made active is seen.
+    let active = sqlx::query_scalar!(
+        "select active_version from agents where agent_type = $1 for no key update",
+        agent_type.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    active.map(|active| active.as_deref().map(stored_version).transpose()).transpose()
 }
 
 async fn newest_version(

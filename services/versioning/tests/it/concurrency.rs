@@ -127,6 +127,55 @@ async fn writers_of_different_agents_do_not_wait_for_each_other(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn who_waited_for_another_node_knows_what_it_promoted(pool: PgPool) {
+    let management = services(&pool).management;
+    live(&management, "writer", "1.0.0").await;
+    for (promoted, created, expected) in [
+        ("2.0.0", "1.5.0", Err("fix_forward")),
+        ("3.0.0", "4.0.0", Ok(Some("3.0.0"))),
+        ("5.0.0", "5.0.0", Err("version_exists")),
+    ] {
+        draft(&management, "writer", promoted).await;
+        // Another node, which no queue of this process knows of.
+        let mut other = pool.begin().await.unwrap();
+        for statement in [
+            "update prompts set is_active = false where agent_type = 'writer' and is_active",
+            "update prompts set is_active = true where agent_type = 'writer'
+                and major = (select max(major) from prompts where agent_type = 'writer')",
+        ] {
+            sqlx::query(statement).execute(&mut *other).await.unwrap();
+        }
+        let waiting = tokio::spawn({
+            let management = management.clone();
+            let new = crate::support::new_version("writer", created, "waits");
+            async move { management.create_version(new).await }
+        });
+        eventually("the writer waits for the lock", async || {
+            sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_locks where not granted)")
+                .fetch_one(&mut *other)
+                .await
+                .unwrap()
+        })
+        .await;
+        other.commit().await.unwrap();
+        let made = waiting.await.unwrap();
+        let previous: Option<String> = sqlx::query_scalar(
+            "select previous_active from prompt_events where kind = 'created' order by id desc limit 1",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+        match expected {
+            Ok(active) => {
+                made.unwrap();
+                assert_eq!(previous.as_deref(), active, "after {promoted}");
+            }
+            Err(code) => assert_eq!(made.unwrap_err().code(), code, "after {promoted}"),
+        }
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_change_that_is_given_up_leaves_nothing(pool: PgPool) {
     let management = services(&pool).management;
     live(&management, "writer", "1.0.0").await;

@@ -127,6 +127,7 @@ async fn the_trail_is_append_only(pool: PgPool) {
     check(&pool, "truncate prompt_events", "prompt_events_immutable").await;
     check(&pool, "delete from agents", "agents_immutable").await;
     check(&pool, "update agents set agent_type = 'other'", "agents_immutable").await;
+    check(&pool, "update agents set created_at = now() - interval '1 day'", "agents_immutable").await;
     check(&pool, "truncate agents cascade", "agents_immutable").await;
     let event = |columns: &str| format!("insert into prompt_events (kind, agent_type, version) values ({columns})");
     check(&pool, &event("'created', 'writer', '9.9.9'"), "prompt_events_version_fkey").await;
@@ -154,6 +155,31 @@ async fn one_version_is_active(pool: PgPool) {
     )
     .await;
     check(&pool, "update prompts set is_active = false", "prompts_stays_active").await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn an_agent_names_what_is_active_and_nothing_else(pool: PgPool) {
+    let named = async || {
+        sqlx::query_scalar::<_, Option<String>>("select active_version from agents where agent_type = 'writer'")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+    draft(&services(&pool).management, "writer", "0.1.0").await;
+    assert_eq!(named().await, None);
+    writer(&pool).await;
+    assert_eq!(named().await.as_deref(), Some("1.1.0"));
+    for wrong in ["'1.0.0'", "'1.2.0'", "'9.9.9'", "null"] {
+        let statement = format!("update agents set active_version = {wrong} where agent_type = 'writer'");
+        check(&pool, &statement, "agents_immutable").await;
+    }
+    let statement = "insert into agents (agent_type, active_version) values ('other', '1.0.0')";
+    check(&pool, statement, "agents_immutable").await;
+    // By hand it follows as well.
+    let by_hand = "update prompts set is_active = false where agent_type = 'writer' and is_active;
+        update prompts set is_active = true where agent_type = 'writer' and version = '1.2.0'";
+    assert_eq!(refusal(&pool, by_hand).await, None);
+    assert_eq!(named().await.as_deref(), Some("1.2.0"));
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

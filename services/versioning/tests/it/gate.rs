@@ -1,8 +1,11 @@
-//! What stands between a node and its PostgreSQL, and can be shut.
+//! What stands between a node and its PostgreSQL, and can be shut. Shared with the tests and the benchmarks of the server.
 
 use std::path::PathBuf;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
@@ -11,18 +14,23 @@ use tokio::{
 
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passage {
+pub enum Passage {
+    /// They are passed on.
     Open,
-    /// Nothing is passed on any more, and nothing is closed.
+    /// Those there are are closed, and so is each new one.
+    Shut,
+    /// Those there are are closed, and new ones refused: nobody is at the port.
+    Refused,
+    /// Nothing is passed on any more, and nothing is closed, as when a cable is pulled.
     Mute,
-    /// Those there are are closed.
-    Cut,
 }
 
 /// Passes connections on, as long as it is open.
 pub struct Gate {
     /// How a node connects.
     pub options: PgConnectOptions,
+    /// The same as an address.
+    pub url: String,
     port: u16,
     socket: PathBuf,
     passage: watch::Sender<Passage>,
@@ -39,28 +47,22 @@ impl Gate {
             .host("127.0.0.1")
             .port(port)
             .username(database.get_username())
-            .database(database.get_database().unwrap());
+            .database(database.get_database().unwrap())
+            .ssl_mode(PgSslMode::Disable);
+        let url = options.to_url_lossy().to_string();
         let passage = watch::channel(Passage::Open).0;
         let accepting = tokio::spawn(accept(listener, socket.clone(), passage.clone()));
-        Self { options, port, socket, passage, accepting }
+        Self { options, url, port, socket, passage, accepting }
     }
 
-    /// As after a death: connections are closed, and new ones refused.
-    pub async fn refuse(&mut self) {
-        self.accepting.abort();
-        // Until it is gone, so that the port is.
-        let _ = (&mut self.accepting).await;
-        self.passage.send_replace(Passage::Cut);
-    }
-
-    /// As when a cable is pulled: nothing is passed on, and nothing is closed.
-    pub fn mute(&self) {
-        self.passage.send_replace(Passage::Mute);
-    }
-
-    pub async fn open(&mut self) {
-        self.passage.send_replace(Passage::Open);
-        if self.accepting.is_finished() {
+    pub async fn set(&mut self, passage: Passage) {
+        if passage == Passage::Refused && !self.accepting.is_finished() {
+            self.accepting.abort();
+            // Until it is gone, so that the port is.
+            let _ = (&mut self.accepting).await;
+        }
+        self.passage.send_replace(passage);
+        if passage != Passage::Refused && self.accepting.is_finished() {
             let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
             self.accepting = tokio::spawn(accept(listener, self.socket.clone(), self.passage.clone()));
         }
@@ -74,12 +76,15 @@ async fn accept(listener: TcpListener, socket: PathBuf, passage: watch::Sender<P
 }
 
 async fn pass(mut stream: TcpStream, socket: PathBuf, mut passage: watch::Receiver<Passage>) {
-    if *passage.borrow_and_update() == Passage::Open {
-        let mut database = UnixStream::connect(&socket).await.unwrap();
+    // A PostgreSQL that was killed has no socket.
+    if *passage.borrow_and_update() == Passage::Open
+        && let Ok(mut database) = UnixStream::connect(&socket).await
+    {
         tokio::select! {
             _ = tokio::io::copy_bidirectional(&mut stream, &mut database) => return,
             _ = passage.changed() => {}
         }
     }
+    // What was mute is closed when that is over.
     while *passage.borrow_and_update() == Passage::Mute && passage.changed().await.is_ok() {}
 }

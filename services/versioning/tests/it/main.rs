@@ -4,6 +4,7 @@
 mod concurrency;
 mod constraints;
 mod diff_git;
+#[expect(dead_code, reason = "what the server's tests use of it")]
 mod gate;
 mod history;
 mod loading;

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{
-    AssertSqlSafe, Connection, Executor, PgConnection, PgPool,
+    AssertSqlSafe, Connection, Executor, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{LoadedPrompt, LoadingSettings, MIGRATOR, PromptStore, Services, listen};
+use versioning::{Listener, LoadedPrompt, LoadingSettings, MIGRATOR, PromptStore, Services, listen};
 
 use crate::{
-    gate::Gate,
+    gate::{Gate, Passage},
     support::{agent, code, eventually, live, new_patch, services},
 };
 
@@ -116,14 +116,69 @@ async fn a_promotion_during_a_gap_is_not_missed(_: PgPoolOptions, options: PgCon
     }
 }
 
-/// A pool as a server has it.
-async fn pool_of(gate: &Gate) -> PgPool {
-    PgPoolOptions::new()
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn who_made_a_version_live_is_served_it_however_short_the_database_was_away(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let mut gate = Gate::before(&options).await;
+    let pool = PgPoolOptions::new().max_connections(5).connect_with(gate.options.clone()).await.unwrap();
+    // A database that did not answer is left alone for longer than the test takes, and nobody hears that it is back.
+    let settings = LoadingSettings {
+        time_to_live: Duration::from_millis(20),
+        retry_after_failure: Duration::from_secs(600),
+        ..LoadingSettings::default()
+    };
+    let node = Services::new(PromptStore::new(pool), settings);
+    live(&node.management, "writer", "1.0.0").await;
+    let load = async || node.loading.get_active_prompt(&agent("writer")).await.unwrap();
+    assert!(!load().await.is_stale());
+    gate.set(Passage::Refused).await;
+    eventually("a read fails", async || load().await.is_stale()).await;
+    gate.set(Passage::Open).await;
+    eventually("it takes writes again", async || {
+        node.management.create_patch(new_patch("writer", "new")).await.is_ok()
+    })
+    .await;
+    let prompt = load().await;
+    assert_eq!((prompt.content().prompt_text.as_str(), prompt.is_stale()), ("new", false));
+}
+
+/// A node behind a gate that knows `writer` and has never read `unread`, and what hears of promotions for it.
+async fn behind_gate(options: &PgConnectOptions, settings: LoadingSettings) -> (Gate, Services, Listener) {
+    let gate = Gate::before(options).await;
+    // As a server has it.
+    let pool = PgPoolOptions::new()
         .max_connections(5)
         .acquire_timeout(Duration::from_secs(3))
         .connect_with(gate.options.clone())
         .await
-        .unwrap()
+        .unwrap();
+    let node = Services::new(PromptStore::new(pool), settings);
+    let listener = listen(&node).await;
+    live(&node.management, "writer", "1.0.0").await;
+    live(&node.management, "unread", "1.0.0").await;
+    assert!(node.loading.is_listening());
+    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+    (gate, node, listener)
+}
+
+/// An agent that was never read is told soon that the database is away.
+async fn is_told(node: &Services) {
+    let asked = Instant::now();
+    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+/// Once the way is open again, answers are fresh soon.
+async fn comes_back(node: &Services, gate: &mut Gate) {
+    gate.set(Passage::Open).await;
+    let back = Instant::now();
+    eventually("it is served fresh again", async || {
+        !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
+    })
+    .await;
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
 }
 
 /// Asks for `writer`, over and over, until the answers have been as they are to be for a while; the slowest of them.
@@ -145,15 +200,9 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_refuses(
     _: PgPoolOptions,
     options: PgConnectOptions,
 ) {
-    let mut gate = Gate::before(&options).await;
-    let node = Services::new(PromptStore::new(pool_of(&gate).await), LoadingSettings::default());
-    let _listener = listen(&node).await;
-    live(&node.management, "writer", "1.0.0").await;
-    live(&node.management, "unread", "1.0.0").await;
-    assert!(node.loading.is_listening());
-    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+    let (mut gate, node, _listener) = behind_gate(&options, LoadingSettings::default()).await;
 
-    gate.refuse().await;
+    gate.set(Passage::Refused).await;
     eventually("the gap is noticed", async || !node.loading.is_listening()).await;
     // Longer than an attempt to connect and the pause after it.
     let slowest = slowest(&node, Duration::from_millis(3500), LoadedPrompt::is_stale).await;
@@ -162,17 +211,9 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_refuses(
     let of_agent = node.loading.counts_by_agent()[0].1;
     assert_eq!((of_agent.hits, of_agent.misses), (of_all.hits, of_all.misses), "stale answers are misses for both");
     assert!(of_agent.stale > 100 && of_agent.stale < of_agent.misses);
-    let asked = Instant::now();
-    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    is_told(&node).await;
 
-    gate.open().await;
-    let back = Instant::now();
-    eventually("it is served fresh again", async || {
-        !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
-    })
-    .await;
-    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    comes_back(&node, &mut gate).await;
     eventually("promotions are heard of again", async || node.loading.is_listening()).await;
 }
 
@@ -181,32 +222,19 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_is_mute(
     _: PgPoolOptions,
     options: PgConnectOptions,
 ) {
-    let mut gate = Gate::before(&options).await;
     let brief = LoadingSettings { time_to_live: Duration::from_millis(20), ..LoadingSettings::default() };
-    let node = Services::new(PromptStore::new(pool_of(&gate).await), brief);
-    let _listener = listen(&node).await;
-    live(&node.management, "writer", "1.0.0").await;
-    live(&node.management, "unread", "1.0.0").await;
-    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+    let (mut gate, node, _listener) = behind_gate(&options, brief).await;
 
-    gate.mute();
+    gate.set(Passage::Mute).await;
     let waited = slowest(&node, Duration::from_millis(3500), |_| true).await;
     // Once for each read that began while nobody knew; no longer than that.
     assert!(waited < Duration::from_secs(1), "{waited:?}");
     let waited = slowest(&node, Duration::from_millis(2000), LoadedPrompt::is_stale).await;
     assert!(waited < Duration::from_millis(200), "{waited:?}");
     // A read is given up, although PostgreSQL could not be told to.
-    let asked = Instant::now();
-    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    is_told(&node).await;
 
-    gate.open().await;
-    let back = Instant::now();
-    eventually("it is served fresh again", async || {
-        !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
-    })
-    .await;
-    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+    comes_back(&node, &mut gate).await;
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -225,7 +253,7 @@ async fn a_deaf_node_trusts_what_it_has_read_for_a_moment_only(_: PgPoolOptions,
     // What is open stays open; a new connection, such as the one to listen with, is refused.
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
     let mut gate = Gate::before(&options).await;
-    gate.refuse().await;
+    gate.set(Passage::Refused).await;
     pool.set_connect_options(gate.options.clone());
     let node = services(&pool);
     let _listener = listen(&node).await;

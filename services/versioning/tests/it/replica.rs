@@ -1,14 +1,18 @@
 //! What a replica answers, and what it never does. A copy that lags behind is a second schema with an older state.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::task::JoinSet;
 use versioning::{ErrorKind, LoadingSettings, MIGRATOR, MetricsRange, PromptSource, PromptStore, Services};
 
-use crate::support::{agent, draft, eventually, live, services};
+use crate::{
+    gate::{Gate, Passage},
+    support::{agent, draft, eventually, live, services, wide_pool},
+};
 
 /// The database, and a copy of it in which `writer` has 1.0.0 alone.
 async fn pair(options: PgConnectOptions) -> (PgPool, PgPool) {
@@ -47,9 +51,92 @@ async fn a_replica_that_is_away_is_done_without(_: PgPoolOptions, options: PgCon
     let services = with_replica(&pool, &copy);
     copy.close().await;
     for _ in 0..2 {
-        let metrics = services.metrics.of_prompts(Some(&agent("writer")), MetricsRange::Day).await.unwrap();
-        assert_eq!(metrics.lengths.versions, 2);
+        assert_eq!(counted(&services).await, 2);
     }
+}
+
+/// Versions that the metrics count: one on the copy, two in the database.
+async fn counted(services: &Services) -> u64 {
+    services.metrics.of_prompts(Some(&agent("writer")), MetricsRange::Day).await.unwrap().lengths.versions
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_replica_whose_queries_fail_is_done_without(_: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, copy) = pair(options).await;
+    let services = with_replica(&pool, &copy);
+    assert_eq!((counted(&services).await, services.loading.replica_answers().await), (1, Some(true)));
+    // As before a migration has reached it: it answers, and the table is not there.
+    sqlx::query("alter table prompts rename to prompts_of_old").execute(&copy).await.unwrap();
+    assert_eq!(counted(&services).await, 2);
+    assert!(!services.management.search("writer", 10).await.unwrap().is_empty());
+    // It is left alone for a while, and that is told.
+    assert_eq!(services.loading.replica_answers().await, Some(false));
+    sqlx::query("alter table prompts_of_old rename to prompts").execute(&copy).await.unwrap();
+    eventually("it is asked again", async || counted(&services).await == 1).await;
+    assert_eq!(services.loading.replica_answers().await, Some(true));
+    assert_eq!(self::services(&pool).loading.replica_answers().await, None, "there is none");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_replica_that_goes_mute_brings_no_crowd_to_the_database(_: PgPoolOptions, options: PgConnectOptions) {
+    let (pool, copy) = pair(options.clone()).await;
+    let mut gate = Gate::before(&options).await;
+    let replica = PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(Duration::from_secs(1))
+        .connect_with(gate.options.clone().options([("search_path", "copy")]))
+        .await
+        .unwrap();
+    let wide = wide_pool(options, 20).await;
+    let services = with_replica(&wide, &replica);
+    assert_eq!(counted(&services).await, 1);
+
+    gate.set(Passage::Mute).await;
+    let crowd: Vec<_> = (0..100)
+        .map(|_| {
+            let services = services.clone();
+            tokio::spawn(async move {
+                let asked = Instant::now();
+                assert_eq!(counted(&services).await, 2, "the database answers");
+                asked.elapsed()
+            })
+        })
+        .collect();
+    for asked in crowd {
+        let waited = asked.await.unwrap();
+        // For the replica once, then for a turn.
+        assert!(waited < Duration::from_secs(8), "{waited:?}");
+    }
+    let asked = Instant::now();
+    assert_eq!(counted(&services).await, 2);
+    assert!(asked.elapsed() < Duration::from_secs(1), "who comes later does not wait for it: {:?}", asked.elapsed());
+    // When the database is slow as well, four reads wait there, and the others are told: agents and writes find room.
+    let mut holder = pool.begin().await.unwrap();
+    sqlx::query("lock table prompt_events in access exclusive mode").execute(&mut *holder).await.unwrap();
+    let mut crowd: JoinSet<_> = (0..20)
+        .map(|_| {
+            let services = services.clone();
+            async move { services.management.daily_activity(7).await.map_err(|error| error.code()) }
+        })
+        .collect();
+    for _ in 0..16 {
+        assert_eq!(crowd.join_next().await.unwrap().unwrap(), Err("database_unavailable"));
+    }
+    let waiting: i64 = sqlx::query_scalar(
+        "select count(*) from pg_locks join pg_database on pg_database.oid = database
+            where not granted and datname = current_database()",
+    )
+    .fetch_one(&mut *holder)
+    .await
+    .unwrap();
+    assert_eq!(waiting, 4);
+    services.loading.get_active_prompt(&agent("writer")).await.unwrap();
+    holder.rollback().await.unwrap();
+    assert!(crowd.join_all().await.into_iter().all(|answer| answer.is_ok()));
+
+    gate.set(Passage::Open).await;
+    eventually("it is asked again", async || counted(&services).await == 1).await;
+    drop(copy);
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

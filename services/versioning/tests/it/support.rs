@@ -102,11 +102,16 @@ pub struct OtherDatabase {
 
 impl OtherDatabase {
     pub async fn create(options: &PgConnectOptions) -> Self {
+        Self::create_with(options, "").await
+    }
+
+    /// One that is made with other options than those of the server.
+    pub async fn create_with(options: &PgConnectOptions, how: &str) -> Self {
         let admin = options.clone().database("postgres");
         let name = format!("{}_other", options.get_database().unwrap());
         let mut connection = PgConnection::connect_with(&admin).await.unwrap();
         let statements =
-            [format!("drop database if exists \"{name}\" with (force)"), format!("create database \"{name}\"")];
+            [format!("drop database if exists \"{name}\" with (force)"), format!("create database \"{name}\" {how}")];
         for statement in statements {
             connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
         }

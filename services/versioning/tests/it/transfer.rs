@@ -73,6 +73,35 @@ async fn an_import_reproduces_an_export_to_the_byte(_: PgPoolOptions, options: P
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn an_export_is_the_same_whatever_language_the_database_sorts_by(_: PgPoolOptions, options: PgConnectOptions) {
+    let pool = wide_pool(options.clone(), 5).await;
+    let source = services(&pool).management;
+    for name in ["agent_x", "agent1", "agentx"] {
+        live(&source, name, "1.0.0").await;
+        // More than are read at once.
+        for patch in 1..=60 {
+            source.create_patch(new_patch(name, &format!("{patch}"))).await.unwrap();
+        }
+    }
+    let exported = export(&source).await;
+
+    let english = "template template0 encoding 'UTF8' locale 'C' locale_provider icu icu_locale 'en'";
+    let other = OtherDatabase::create_with(&options, english).await;
+    let goal = services(&other.pool).management;
+    import(&goal, &exported).await.unwrap();
+    let sorted: Vec<String> =
+        sqlx::query_scalar("select agent_type from agents order by agent_type").fetch_all(&other.pool).await.unwrap();
+    assert_eq!(sorted, ["agent_x", "agent1", "agentx"], "it does sort otherwise");
+    assert_eq!(export(&goal).await, exported);
+    let agents: Vec<_> = exported.lines().filter(|line| line.contains("\"record\":\"agent\"")).collect();
+    assert!(
+        agents[0].contains("agent1") && agents[1].contains("agent_x") && agents[2].contains("agentx"),
+        "{agents:?}"
+    );
+    other.remove().await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn an_import_into_a_full_registry_only_adds_agents(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = wide_pool(options.clone(), 5).await;
     let source = services(&pool).management;
