@@ -266,6 +266,12 @@ async fn a_review_is_ended_on_its_page(pool: PgPool) {
     bench.finished(id).await;
     let review = format!("/lab/runs/{id}/review?reviewer=ada");
     let end = format!("/lab/runs/{id}/review/end");
+    for better in ["", "&better=", "&better=both"] {
+        let vote = format!("reviewer=ada&case_number=1&repeat=1{better}");
+        let none = client.post_raw(&format!("/lab/runs/{id}/review"), "application/x-www-form-urlencoded", vote).await;
+        let none = String::from_utf8(none.expect(StatusCode::UNPROCESSABLE_ENTITY).body).unwrap();
+        assert!(none.contains("Say which is better") && none.contains("Pair 1 of 2"), "{none}");
+    }
     let early = client.post_raw(&end, "application/x-www-form-urlencoded", "reviewer=ada").await;
     let early = String::from_utf8(early.expect(StatusCode::CONFLICT).body).unwrap();
     assert!(early.contains("2 of 2 pairs have no vote yet"), "{early}");

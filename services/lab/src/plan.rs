@@ -124,11 +124,14 @@ impl RunPlan {
             );
         }
         if let Some(question) = &self.question {
-            if question.trim().is_empty() || question.chars().count() > Self::MAX_QUESTION {
+            if question.trim().is_empty() || question.chars().count() > Self::MAX_QUESTION || question.contains('\0') {
                 return refuse(
                     "question",
                     "invalid_question",
-                    format!("Ask the judge in 1 to {} characters, or leave the question out.", Self::MAX_QUESTION),
+                    format!(
+                        "Ask the judge in 1 to {} characters, none of them NUL, or leave the question out.",
+                        Self::MAX_QUESTION
+                    ),
                 );
             }
             if self.judge.is_none() {

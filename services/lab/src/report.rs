@@ -123,13 +123,15 @@ impl Lab {
         if run.status == RunStatus::Running {
             return Ok(write(run, &Collected::default(), &[], 0));
         }
-        let voted = self.store.voted_pairs(id).await?;
+        let voted = self.voted_pairs(&run).await?;
         let report = self.kept.report(&run, voted, async {
             let (run, collected) = (run.clone(), self.collect(id).await?);
-            let votes = match run.review_ended_at {
+            let mut votes = match run.review_ended_at {
                 Some(_) => self.store.votes(id).await?,
                 None => Vec::new(),
             };
+            // Those on identical answers are from before these were left out.
+            votes.retain(|(case, repeat, ..)| collected.reviewable.binary_search(&(*case, *repeat)).is_ok());
             // Resampling takes a processor for a while.
             Ok(versioning::aside(move || write(run, &collected, &votes, voted)).await?)
         });

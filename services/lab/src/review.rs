@@ -50,8 +50,7 @@ impl Lab {
     pub async fn next_pair(&self, id: Uuid, reviewer: &Author) -> Result<Option<BlindPair>, LabError> {
         let run = self.open_to_review(id).await?;
         let pairs = self.review_order(&run, reviewer).await?;
-        let voted_on = self.store.voted_on(id, reviewer.as_str()).await?;
-        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let voted_on = self.store.voted_on(id, Some(reviewer.as_str())).await?;
         let voted = count(pairs.iter().filter(|pair| voted_on.contains(pair)).count());
         let Some(&(case_number, repeat)) = pairs.iter().find(|pair| !voted_on.contains(pair)) else { return Ok(None) };
         let mut answers = self.store.answers(id, Read::These(&[case_number])).await?;
@@ -99,9 +98,9 @@ impl Lab {
     /// none.
     pub async fn end_review(&self, id: Uuid) -> Result<Run, LabError> {
         let run = self.open_to_review(id).await?;
-        let pairs = u32::try_from(self.reviewable(&run).await?.len()).unwrap_or(u32::MAX);
+        let pairs = count(self.reviewable(&run).await?.len());
         // A vote is never taken back, so there are no fewer of them when the review ends in a moment.
-        let missing = pairs.saturating_sub(self.store.voted_pairs(id).await?);
+        let missing = pairs - self.voted_pairs(&run).await?;
         if missing > 0 && (missing == pairs || run.plan.has_votes_decide()) {
             return Err(LabError::PairsWithoutVote { missing, pairs });
         }
@@ -110,6 +109,14 @@ impl Lab {
         }
         tracing::info!(run = %id, pairs, missing, "the blind review of a run has ended");
         self.run(id).await
+    }
+
+    /// How many of the pairs that people can choose between have a vote. A vote on identical answers, from before those were
+    /// left out, is on none of them.
+    pub(crate) async fn voted_pairs(&self, run: &Run) -> Result<u32, LabError> {
+        let pairs = self.reviewable(run).await?;
+        let voted_on = self.store.voted_on(run.id, None).await?;
+        Ok(count(pairs.iter().filter(|pair| voted_on.contains(pair)).count()))
     }
 
     /// A run that people may review.
@@ -132,6 +139,10 @@ impl Lab {
     async fn reviewable(&self, run: &Run) -> Result<Arc<Vec<(u32, u32)>>, LabError> {
         self.kept.pairs(run, self.store.reviewable(run.id)).await
     }
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Which answer a reviewer finds better.

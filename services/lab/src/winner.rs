@@ -38,13 +38,23 @@ impl Lab {
     /// that a choice never claims what did not happen, and of several at once one alone counts.
     ///
     /// # Errors
-    /// There is no such run; it is not over; a winner was chosen already; the reason is missing; the registry refuses the
+    /// There is no such run; it is not over, or has one version on both sides; a winner was chosen already; the reason is missing; the registry refuses the
     /// promotion.
     pub async fn choose(&self, id: Uuid, request: WinnerRequest) -> Result<Chosen, LabError> {
         let report = self.report(id).await?;
         let run = &report.run;
         if run.status == RunStatus::Running {
             return Err(LabError::StillRunning);
+        }
+        if run.version_a == run.version_b {
+            return Err(LabError::invalid(
+                "winner",
+                "same_version",
+                format!(
+                    "A and B are both {}. The run says how far answers of one version differ without a cause; it has no winner.",
+                    run.version_a
+                ),
+            ));
         }
         if report.choice.is_some() {
             return Err(LabError::AlreadyChosen);

@@ -91,7 +91,8 @@ pub(super) async fn vote(
         let place = match field(&values, "better") {
             "left" => Place::Left,
             "right" => Place::Right,
-            _ => Place::Tie,
+            "tie" => Place::Tie,
+            _ => return Err(Refusal::Fields(vec![("better".into(), "Say which is better, or neither.".into())])),
         };
         let number = |name: &str| field(&values, name).parse().unwrap_or(0);
         state.lab.vote(id(&run), &reviewer, (number("case_number"), number("repeat")), place).await?;

@@ -48,10 +48,15 @@ pub(super) fn evidence(
     let mut not_asked = 0;
     let mut left_out = LeftOut::default();
     let mut pairs: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+    let mut unanswered = 0;
+    let is_answered = |case, side| collected.of(case, side).any(|answer| answer.status == "answered");
     for case in 1..=all {
         match (known(metric, collected, case, one), known(metric, collected, case, other)) {
             (Known::NotAsked, _) | (_, Known::NotAsked) => not_asked += 1,
-            (Known::All(a), Known::All(b)) => pairs.push((a, b)),
+            (Known::All(a), Known::All(b)) => {
+                unanswered += u64::from(!is_answered(case, one) && !is_answered(case, other));
+                pairs.push((a, b));
+            }
             (a, b) => count(&mut left_out, &a, &b),
         }
     }
@@ -85,7 +90,7 @@ pub(super) fn evidence(
                 .leaving_out(left_out, |side| of(&differences.with_more(more, None, side == statistics::Side::A)))
         }
     };
-    Some(Found { evidence, not_asked })
+    Some(Found { evidence: evidence.with_unanswered(unanswered), not_asked })
 }
 
 /// What the pairwise judge or people prefer: one opinion for each case.

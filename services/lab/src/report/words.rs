@@ -120,6 +120,10 @@ fn why(metric: Metric, doubt: &Doubt, others: &[Finding]) -> String {
                 differing.join(" and ")
             )
         }
+        Doubt::Unanswered { cases } => format!(
+            "Neither version answered {cases} of them, and failing alike says nothing of how they answer. See why the \
+             calls failed, and start a new run."
+        ),
         Doubt::LeftOut { too_many: true } => {
             "So many were left out that the others may be the easy ones. See why they \
                                               have no result, and start a new run."

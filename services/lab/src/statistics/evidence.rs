@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Confidence, Differences, Estimate, LeftOut, NoiseFloor, PairedPasses, Side, StatisticsError, Votes, bootstrap,
-    left_out::{Imagined, WorstCases},
+    left_out::{Imagined, MOST_LEFT_OUT, WorstCases},
     mcnemar::wilson,
     normal_quantile, permutation, power, wilcoxon,
 };
@@ -71,6 +71,8 @@ pub struct Evidence {
     pub left_out: LeftOut,
     /// How those could have gone that were left out because of one side; none when there are none.
     pub worst_cases: Option<WorstCases>,
+    /// Cases with a result that neither version answered: both failed, which says nothing of how alike they are.
+    pub unanswered: u64,
 }
 
 impl Evidence {
@@ -92,6 +94,7 @@ impl Evidence {
             noise_floor: None,
             left_out: LeftOut::default(),
             worst_cases: None,
+            unanswered: 0,
         }
     }
 
@@ -150,6 +153,7 @@ impl Evidence {
             noise_floor: None,
             left_out: LeftOut::default(),
             worst_cases: None,
+            unanswered: 0,
         }
     }
 
@@ -158,6 +162,18 @@ impl Evidence {
     pub fn with_noise_floor(mut self, floor: NoiseFloor) -> Self {
         self.noise_floor = Some(floor);
         self
+    }
+
+    /// The same with so many cases that neither version answered.
+    #[must_use]
+    pub fn with_unanswered(mut self, unanswered: u64) -> Self {
+        self.unanswered = unanswered;
+        self
+    }
+
+    /// Whether neither version answered more than [`MOST_LEFT_OUT`] of the cases.
+    pub fn lacks_answers(&self) -> bool {
+        self.unanswered as f64 > MOST_LEFT_OUT * self.seen as f64
     }
 
     /// The same with the cases that were left out; `in_favour_of` gives this evidence as it would be if all those that
@@ -200,6 +216,7 @@ impl Evidence {
             noise_floor: None,
             left_out: LeftOut::default(),
             worst_cases: None,
+            unanswered: 0,
         }
     }
 }

@@ -64,6 +64,11 @@ pub enum Doubt {
         /// The names of those others.
         metrics: Vec<String>,
     },
+    /// Neither version answered so many cases that they are alike only in failing.
+    Unanswered {
+        /// How many.
+        cases: u64,
+    },
     /// Too many cases were left out, or enough to turn what the others say.
     LeftOut {
         /// Whether there are too many of them, whatever they would have been.
@@ -106,7 +111,8 @@ pub struct Verdict {
 /// 1. *Equivalent* when the interval of the primary metric lies within the margin on both sides, even if the difference
 ///    can be told: it was said beforehand not to matter. At a confidence of 95 percent that is two one-sided tests at
 ///    2.5 percent each (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). No other deciding metric
-///    may tell a difference: that one was not said not to matter.
+///    may tell a difference: that one was not said not to matter. Nor may more than a fifth of the cases be answered by
+///    neither version: failing alike, because a model is away, hides a difference as well as it shows none.
 /// 2. *Better* when the adjusted p-value of the primary metric is at most the level, its interval does not hold 0, the
 ///    difference lies outside the noise floor, and no other deciding metric points to the other version by the same
 ///    rule.
@@ -165,7 +171,7 @@ fn outcome(primary: &Finding, others: &[Finding], margin: Option<f64>, plan: Pla
         let is_at_worst = evidence.worst_cases.is_none_or(|worst| {
             [worst.for_a, worst.for_b].iter().all(|imagined| is_within(imagined.difference.interval, margin))
         });
-        is_at_worst && !evidence.left_out.are_too_many(evidence.seen)
+        is_at_worst && !evidence.left_out.are_too_many(evidence.seen) && !evidence.lacks_answers()
     };
     let doubt = match (within.filter(|margin| is_equivalent(*margin)), primary.favours) {
         (Some(margin), _) => {
@@ -186,7 +192,10 @@ fn outcome(primary: &Finding, others: &[Finding], margin: Option<f64>, plan: Pla
     };
     let cases_needed = match doubt {
         // More cases do not reconcile metrics, nor do they bring back those that failed.
-        Doubt::MetricsDisagree { .. } | Doubt::OthersDiffer { .. } | Doubt::LeftOut { .. } => None,
+        Doubt::MetricsDisagree { .. }
+        | Doubt::OthersDiffer { .. }
+        | Doubt::LeftOut { .. }
+        | Doubt::Unanswered { .. } => None,
         _ => cases_needed(primary, margin, plan),
     };
     Outcome::CannotTell { doubt, cases_needed }
@@ -200,8 +209,12 @@ fn is_within(interval: Option<Interval>, margin: f64) -> bool {
 fn doubt(primary: &Finding, is_within: bool, plan: Plan) -> Doubt {
     let evidence = &primary.evidence;
     let too_many = evidence.left_out.are_too_many(evidence.seen);
-    if too_many || primary.points_to.is_some() || is_within {
+    let unanswered = Doubt::Unanswered { cases: evidence.unanswered };
+    if too_many || primary.points_to.is_some() || (is_within && !evidence.lacks_answers()) {
         return Doubt::LeftOut { too_many };
+    }
+    if is_within {
+        return unanswered;
     }
     let fewest = power::fewest_cases(plan.alpha_each());
     if evidence.cases < fewest {
@@ -213,6 +226,7 @@ fn doubt(primary: &Finding, is_within: bool, plan: Plan) -> Doubt {
         {
             Doubt::Noise { floor: floor.value() }
         }
+        _ if evidence.lacks_answers() => unanswered,
         _ => Doubt::Chance,
     }
 }

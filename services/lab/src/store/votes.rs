@@ -25,25 +25,18 @@ impl LabStore {
         .collect()
     }
 
-    /// The pairs that a reviewer has voted on.
-    pub(crate) async fn voted_on(&self, run: Uuid, reviewer: &str) -> Result<HashSet<(u32, u32)>, LabError> {
-        sqlx::query!("select case_number, repeat from lab_votes where run_id = $1 and reviewer = $2", run, reviewer)
-            .fetch_all(&self.pool)
-            .await?
-            .into_iter()
-            .map(|row| Ok((count(row.case_number)?, count(row.repeat)?)))
-            .collect()
-    }
-
-    /// How many pairs of a run somebody has voted on.
-    pub(crate) async fn voted_pairs(&self, run: Uuid) -> Result<u32, LabError> {
-        let pairs = sqlx::query_scalar!(
-            r#"select count(distinct (case_number, repeat)) as "pairs!" from lab_votes where run_id = $1"#,
+    /// The pairs that a reviewer has voted on, or, without one, that anybody has.
+    pub(crate) async fn voted_on(&self, run: Uuid, reviewer: Option<&str>) -> Result<HashSet<(u32, u32)>, LabError> {
+        sqlx::query!(
+            "select distinct case_number, repeat from lab_votes where run_id = $1 and ($2::text is null or reviewer = $2)",
             run,
+            reviewer,
         )
-        .fetch_one(&self.pool)
-        .await?;
-        count(pairs)
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .map(|row| Ok((count(row.case_number)?, count(row.repeat)?)))
+        .collect()
     }
 
     /// Keeps a vote; a later one of the same reviewer on the same pair replaces it.

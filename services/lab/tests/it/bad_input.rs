@@ -36,7 +36,7 @@ async fn a_run_that_cannot_be_made_is_refused_with_the_way_forward(pool: PgPool)
         change(&mut request);
         request
     };
-    let table: [(&str, RunRequest); 11] = [
+    let table: [(&str, RunRequest); 12] = [
         ("unknown_version", change(|request| request.version_b = version("9.9.9"))),
         ("same_version", change(|request| request.version_b = request.version_a)),
         ("unknown_set", change(|request| request.set_id = uuid::Uuid::nil())),
@@ -47,6 +47,13 @@ async fn a_run_that_cannot_be_made_is_refused_with_the_way_forward(pool: PgPool)
         ("invalid_margin", change(|request| request.plan.margin = Some(-1.0))),
         ("invalid_setting", change(|request| request.plan.settings.temperature = Some(3.0))),
         ("judge_missing", change(|request| request.plan.question = Some("Which is shorter?".into()))),
+        (
+            "invalid_question",
+            change(|request| {
+                request.plan.judge = request.plan.model.clone();
+                request.plan.question = Some("Which is\0shorter?".into());
+            }),
+        ),
         ("question_missing", change(|request| request.plan.primary = Metric::Preference)),
     ];
     for (expected, request) in table {

@@ -4,7 +4,7 @@ use lab::{Metric, Place, RunStatus};
 use model_api::{Behaviour, ModelApi};
 use sqlx::PgPool;
 
-use crate::support::{MIGRATOR, author, cases, registry, request, run_to_end, runner, set, until};
+use crate::support::{MIGRATOR, author, case, cases, registry, request, run_to_end, runner, set, until};
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn people_vote_blind_and_their_votes_count(pool: PgPool) {
@@ -104,14 +104,17 @@ async fn votes_of_a_review_that_has_ended_stay(pool: PgPool) {
     }
     assert_eq!(node.lab.end_review(run.id).await.unwrap_err().code(), "review_has_ended");
     // Nor past the service.
+    let open = run_to_end(&node, request(&set)).await;
+    let carried_away = format!("update lab_votes set run_id = '{}'", open.id);
     for statement in [
         "insert into lab_votes (run_id, case_number, repeat, reviewer, vote)
             select run_id, 3, 1, 'grace', 'b' from lab_votes limit 1",
         "update lab_votes set vote = 'b'",
         "delete from lab_votes",
-        "update lab_runs set review_ended_at = null",
+        "update lab_runs set review_ended_at = null where review_ended_at is not null",
+        carried_away.as_str(),
     ] {
-        let refused = sqlx::query(statement).execute(&pool).await.unwrap_err();
+        let refused = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap_err();
         let refused = refused.as_database_error().and_then(|error| error.constraint()).map(str::to_owned);
         assert!(refused.as_deref().is_some_and(|name| name.ends_with("_final")), "{statement}: {refused:?}");
     }
@@ -142,4 +145,52 @@ async fn a_vote_that_meets_the_end_of_the_review_is_counted_or_refused(pool: PgP
     ending.commit().await.unwrap();
     assert_eq!(late.await.unwrap().unwrap_err().code(), "review_has_ended");
     assert_eq!(node.lab.report(run.id).await.unwrap().votes, Some((0, 0, 1)));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_vote_on_identical_answers_is_on_no_pair(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
+    let set = set(&node, &[case("Differ", "Question", Vec::new()), case("Same", "[json 1]", Vec::new())]).await;
+    let mut request = request(&set);
+    request.plan.primary = Metric::Votes;
+    let run = run_to_end(&node, request).await;
+    // As it was kept before such pairs were left out.
+    sqlx::query("insert into lab_votes (run_id, case_number, repeat, reviewer, vote) values ($1, 2, 1, 'ada', 'b')")
+        .bind(run.id)
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(node.lab.report(run.id).await.unwrap().review, (1, 1));
+    assert_eq!(node.lab.end_review(run.id).await.unwrap_err().code(), "pairs_without_vote");
+    node.lab.vote(run.id, &author("ada"), (1, 1), Place::Tie).await.unwrap();
+    node.lab.end_review(run.id).await.unwrap();
+    let report = node.lab.report(run.id).await.unwrap();
+    assert_eq!((report.votes, report.review), (Some((0, 0, 1)), (1, 0)));
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn a_review_that_was_over_before_reviews_could_be_ended_is_ended_by_the_upgrade(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: PLAIN", "answer: GOOD"]).await;
+    let set = set(&node, &cases(2)).await;
+    let mut reviews = Vec::new();
+    for voted in 0..=2 {
+        let mut request = request(&set);
+        request.plan.primary = Metric::Votes;
+        let run = run_to_end(&node, request).await;
+        for case in 1..=voted {
+            node.lab.vote(run.id, &author("ada"), (case, 1), Place::Left).await.unwrap();
+        }
+        reviews.push(run.id);
+    }
+    sqlx::query("delete from _sqlx_migrations where version = 12").execute(&pool).await.unwrap();
+    MIGRATOR.run(&pool).await.unwrap();
+    let mut ended = Vec::new();
+    for id in reviews {
+        let report = node.lab.report(id).await.unwrap();
+        assert_eq!(report.run.review_ended_at.is_some(), report.outcome != "no_verdict", "{}", report.evidence);
+        ended.push(report.run.review_ended_at.is_some());
+    }
+    assert_eq!(ended, [false, false, true], "what lacks votes goes on");
 }

@@ -170,6 +170,23 @@ async fn a_version_is_not_quicker_by_failing_where_it_is_slow(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn versions_that_no_model_answered_are_not_equivalent(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["answer: GOOD", "answer: GOOD"]).await;
+    let set = set(&node, &good(60)).await;
+    for (model, outcome) in [(MODEL, "equivalent"), ("compatible::missing-model", "cannot_tell")] {
+        let mut request = request(&set);
+        request.plan.model = model.parse().ok();
+        request.plan.margin = Some(0.1);
+        let run = run_to_end(&node, request).await;
+        let report = node.lab.report(run.id).await.unwrap();
+        assert_eq!(report.outcome, outcome, "{}", report.evidence);
+        let says = report.evidence.contains("Neither version answered 60 of them");
+        assert_eq!(says, run.failed == 120, "{}", report.evidence);
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_difference_inside_the_noise_is_not_called_one(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "answer: GOOD"]).await;
@@ -220,6 +237,8 @@ async fn a_version_is_compared_with_itself(pool: PgPool) {
     assert_eq!(run.calls, 16);
     let report = node.lab.report(run.id).await.unwrap();
     assert_eq!(report.outcome, "same_version", "{}", report.evidence);
+    let refused = node.lab.choose(run.id, choice(Side::B, false)).await.unwrap_err();
+    assert_eq!((refused.code(), refused.field()), ("same_version", Some("winner")), "{refused}");
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

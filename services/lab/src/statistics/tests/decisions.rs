@@ -228,6 +228,22 @@ fn a_winner_needs_the_interval_too() {
 }
 
 #[test]
+fn failing_alike_is_no_equivalence() {
+    let of = |table, unanswered, margin| {
+        let evidence = Evidence::of_passes("passes", passes(table), PLAN).with_unanswered(unanswered);
+        verdict(evidence, Vec::new(), margin, PLAN).outcome
+    };
+    let unanswered = |cases| Outcome::CannotTell { doubt: Doubt::Unanswered { cases }, cases_needed: None };
+    assert_eq!(of((0, 0, 0, 300), 300, Some(0.05)), unanswered(300));
+    assert_eq!(of((0, 0, 0, 300), 61, Some(0.05)), unanswered(61));
+    assert_eq!(of((0, 0, 0, 300), 60, Some(0.05)), Outcome::Equivalent { margin: 0.05 }, "a fifth hides little");
+    assert_eq!(of((0, 0, 0, 300), 300, None), unanswered(300));
+    // That both failed takes nothing from a difference on the others.
+    assert_eq!(of((0, 0, 50, 250), 250, None), of((0, 0, 50, 250), 0, None));
+    assert_ne!(of((0, 0, 50, 250), 250, None), unanswered(250));
+}
+
+#[test]
 fn equivalence_does_not_hide_what_another_deciding_metric_tells() {
     let plan = Plan { deciding_metrics: 2, ..PLAN };
     let equal = || Evidence::of_passes("passes", passes((950, 10, 12, 28)), plan);
