@@ -27,16 +27,24 @@ impl FromServerFnError for AppError {
 
     /// The framework's own errors carry internal text, which stays out of the answer.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        let (code, message) = match error {
+        let (code, message) = match &error {
             ServerFnErrorErr::Request(_) => {
                 ("unreachable", "The server could not be reached. Check the connection, then try again.")
             }
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => (
+            // On the server these are arguments that cannot be read, in the browser an answer.
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => (
                 "outdated_page",
                 "The server did not understand this page; it may be older than the server. Reload it.",
             ),
             _ => ("internal", "Something went wrong inside Verbatim. It was logged; try again in a moment."),
         };
+        #[cfg(feature = "ssr")]
+        if code == "internal" {
+            tracing::error!(%error, "a server function failed");
+        } else {
+            tracing::info!(code, "refused");
+            answer_with(400);
+        }
         Self { code: code.into(), message: message.into(), request_id: None }
     }
 }
@@ -46,6 +54,12 @@ impl AppError {
     /// What was asked for is refused. The page says why; the status is for whoever watches the server.
     pub(crate) fn refused(code: &str, message: impl Into<String>) -> Self {
         answer_with(422);
+        Self { code: code.into(), message: message.into(), request_id: None }
+    }
+
+    /// An address names something that is not there, and could not be.
+    pub(crate) fn missing(code: &str, message: impl Into<String>) -> Self {
+        answer_with(404);
         Self { code: code.into(), message: message.into(), request_id: None }
     }
 

@@ -158,6 +158,6 @@ test.describe("without JavaScript", () => {
 test("what does not exist is said, with the way back", async ({ page }) => {
   for (const path of ["/lab/runs/x", "/lab/sets/x", "/lab/runs/00000000-0000-0000-0000-000000000000"]) {
     await page.goto(path);
-    await expect(page.getByRole("alert")).toBeVisible();
+    await expect(page.getByRole("alert")).toContainText(path.slice(path.lastIndexOf("/") + 1));
   }
 });

@@ -168,6 +168,40 @@ test.describe("two writers", () => {
   });
 });
 
+test("the lab: its lists, and what a run says", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent("One.");
+  await registry.create(agent, "1.1.0", "Two.");
+  await page.goto("/lab");
+  await page.getByLabel("Agent", { exact: true }).selectOption(agent);
+  await page.getByLabel("Name of a new set").fill("Basics");
+  await page.getByRole("button", { name: "Make the set" }).click();
+  await page.getByLabel("CSV, JSON Lines").fill("name,input,checks\nCase 1,Question 1,contains: GOOD\nCase 2,Question 2,contains: GOOD");
+  await page.getByRole("button", { name: "Import" }).click();
+  await expect(page.getByRole("link", { name: "Case 2", exact: true })).toBeVisible();
+  expect(await beyond(page)).toEqual([]);
+  await page.getByRole("link", { name: "Run it" }).click();
+  expect(await beyond(page)).toEqual([]);
+  const outputs = [1, 2].flatMap((number) =>
+    ["a", "b"].map((side) => JSON.stringify({ case: `Case ${number}`, side, output: side === "b" ? "GOOD" : "BAD" })),
+  );
+  await page.getByText("Bring your own outputs").click();
+  await page.getByLabel("JSON Lines").fill(outputs.join("\n"));
+  await page.getByRole("button", { name: "Judge these outputs" }).click();
+  await expect(page.getByRole("row", { name: /pass rate/ })).toBeVisible();
+  await hydrated(page);
+  expect(await beyond(page)).toEqual([]);
+  // What does not fit into its cell stands on what is below.
+  const cramped = page.locator("table.metrics tbody > tr > *").evaluateAll((cells) =>
+    cells.filter((cell) => cell.scrollHeight > cell.clientHeight + 1).map((cell) => cell.textContent),
+  );
+  expect(await cramped).toEqual([]);
+  await auditThemes();
+  await page.goto("/lab");
+  await hydrated(page);
+  expect(await beyond(page)).toEqual([]);
+  await auditThemes();
+});
+
 test("a new agent", async ({ page, auditThemes }) => {
   const editor = new EditorPage(page);
   await editor.open();

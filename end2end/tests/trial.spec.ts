@@ -28,7 +28,20 @@ test("a text is tried beside the live version, and nothing is saved", async ({ p
   await expect(alert).toContainText("nothing");
   await editor.tab("Write").click();
   await expect.poll(() => editor.lines()).toEqual(["answer: The new one for {{reader}}.", ""]);
+  // Whoever went back to the text asks the same again.
+  await editor.tab("Try it").click();
+  await expect(page.getByLabel("What a user says")).toHaveValue("Hello.");
+  await expect(page.getByLabel("Model", { exact: true })).toHaveValue("nothing");
+  await expect(alert).toContainText("nothing");
   expect(await registry.active(agent)).toEqual({ version: "1.0.0", text: "answer: The live one.\n" });
+});
+
+test("a new agent has no live version to be tried beside", async ({ page }) => {
+  const editor = new EditorPage(page);
+  await editor.open();
+  await editor.tab("Try it").click();
+  await expect(page.getByLabel("What a user says")).toBeVisible();
+  await expect(page.getByLabel("Beside the version that is live")).toBeHidden();
 });
 
 test("Control Enter asks, where the question is written", async ({ page, registry }) => {

@@ -11,7 +11,7 @@ use crate::{
         agent_header::AgentHeader, error_notice::ErrorNotice, event_list::EventList, promote_dialog::PromoteDialog,
         relative_time::RelativeTime, version_chip::VersionChip,
     },
-    words::{duration, thousands},
+    words::{counted, duration},
 };
 
 /// The text of a version and everything about it.
@@ -104,11 +104,11 @@ fn Whole(page: VersionPage) -> impl IntoView {
             <dt>"Size"</dt>
             <dd>
                 {format!(
-                    "{} characters · {} words · {} lines · about {} tokens",
-                    thousands(counts.chars),
-                    thousands(counts.words),
-                    thousands(counts.lines),
-                    thousands(counts.tokens),
+                    "{} · {} · {} · about {}",
+                    counted(counts.chars, "character", "characters"),
+                    counted(counts.words, "word", "words"),
+                    counted(counts.lines, "line", "lines"),
+                    counted(counts.tokens, "token", "tokens"),
                 )}
             </dd>
             <dt>"Variables"</dt>

@@ -75,8 +75,13 @@ pub fn chart(chart: &Chart<'_>) -> String {
     let mut svg = format!(
         "<div class=\"chart-frame\"><svg class=\"chart-scale\" width=\"{SCALE}\" height=\"{HEIGHT}\" aria-hidden=\"true\">"
     );
+    let mut above = String::new();
     for share in [1.0, 0.5, 0.0] {
         let words = (chart.words)(most * share);
+        // Rounded, half of little can read like the whole.
+        if words == above {
+            continue;
+        }
         let _ = write!(
             svg,
             "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
@@ -84,6 +89,7 @@ pub fn chart(chart: &Chart<'_>) -> String {
             y(most * share) + 4.0,
             escaped(&words)
         );
+        above = words;
     }
     let _ = write!(
         svg,
@@ -327,6 +333,14 @@ mod tests {
         assert_eq!(drawn(ChartForm::Bars, [vec![], vec![]], &[]), "");
         let svg = drawn(ChartForm::Lines, [vec![None], vec![Some(f64::NAN)]], &[]);
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        // One, and half of it, which reads the same.
+        let scale = |words: &dyn Fn(f64) -> String| {
+            let columns = ["day".to_owned()];
+            let drawn = Chart { name: "", form: ChartForm::Lines, columns: &columns, series: &[], marks: &[], words };
+            chart(&drawn).matches("text-anchor=\"end\"").count()
+        };
+        assert_eq!(scale(&|value| format!("{} ms", value.round())), 2);
+        assert_eq!(scale(&|value| format!("{value}")), 3);
         assert_eq!((nice(0.0), nice(1.0), nice(3.0), nice(0.07), nice(999.0)), (1.0, 1.0, 4.0, 0.1, 1_000.0));
     }
 }

@@ -21,7 +21,7 @@ use super::{
     panels::{Changes, Preview, is_save},
     parts::Parts,
     sheet::Sheet,
-    trial::TryIt,
+    trial::{Asking, TryIt},
 };
 use crate::{
     AppError,
@@ -29,7 +29,7 @@ use crate::{
     components::error_notice::ErrorNotice,
     draft::{remember_values, remembered_values},
     html::InPage,
-    words::thousands,
+    words::{counted, thousands},
 };
 
 /// How long the writer must pause before the counts and the draft follow.
@@ -74,6 +74,7 @@ pub fn Desk(
     let is_looking = RwSignal::new(matches!(panel, Some(Panel::Preview(_))));
     let panel = RwSignal::new(panel.map(Ok::<_, AppError>));
     let base = StoredValue::new(form.base.clone());
+    let asking = Asking::new(!is_new);
 
     let show = move |what: Shown| {
         shown.set(what);
@@ -203,7 +204,7 @@ pub fn Desk(
     let shown_panel = move || {
         let base = base.get_value();
         if shown.get() == Shown::Trial {
-            return Some(EitherOf4::A(view! { <TryIt parts agent names values on_value=keep_value /> }));
+            return Some(EitherOf4::A(view! { <TryIt asking parts agent names values on_value=keep_value /> }));
         }
         panel.get().filter(|_| shown.get() != Shown::Text).map(|panel| match panel {
             Ok(Panel::Preview(panel)) => {
@@ -312,11 +313,11 @@ fn Facts(counts: RwSignal<Counts>, names: RwSignal<Vec<String>>) -> impl IntoVie
             {move || {
                 let counts = counts.get();
                 format!(
-                    "{} characters · {} words · {} lines · about {} tokens · ",
-                    thousands(counts.chars),
-                    thousands(counts.words),
-                    thousands(counts.lines),
-                    thousands(counts.tokens),
+                    "{} · {} · {} · about {} · ",
+                    counted(counts.chars, "character", "characters"),
+                    counted(counts.words, "word", "words"),
+                    counted(counts.lines, "line", "lines"),
+                    counted(counts.tokens, "token", "tokens"),
                 )
             }} <span class="variables">{variables}</span>
         </p>

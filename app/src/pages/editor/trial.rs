@@ -14,9 +14,36 @@ use crate::{
     components::error_notice::ErrorNotice,
 };
 
+/// What is asked, and what came back: it stays while the writer goes back to the text.
+#[derive(Clone, Copy)]
+pub struct Asking {
+    input: RwSignal<String>,
+    model: RwSignal<String>,
+    models: RwSignal<Option<TrialModels>>,
+    beside_live: RwSignal<bool>,
+    is_busy: RwSignal<bool>,
+    trial: RwSignal<Option<Result<Trial, AppError>>>,
+}
+
+impl Asking {
+    /// Nothing is asked yet.
+    pub fn new(beside_live: bool) -> Self {
+        Self {
+            input: RwSignal::new(String::new()),
+            model: RwSignal::new(String::new()),
+            models: RwSignal::new(None),
+            beside_live: RwSignal::new(beside_live),
+            is_busy: RwSignal::new(false),
+            trial: RwSignal::new(None),
+        }
+    }
+}
+
 /// Asks a model with the text as it is written.
 #[component]
 pub fn TryIt(
+    /// What is asked.
+    asking: Asking,
     /// Where the text is.
     parts: Parts,
     /// Whose it is; empty for a new agent.
@@ -28,12 +55,7 @@ pub fn TryIt(
     /// Called with a variable and its new value.
     on_value: Callback<(String, String)>,
 ) -> impl IntoView {
-    let input = RwSignal::new(String::new());
-    let model = RwSignal::new(String::new());
-    let models = RwSignal::new(None::<TrialModels>);
-    let beside_live = RwSignal::new(!agent.with_value(String::is_empty));
-    let is_busy = RwSignal::new(false);
-    let trial = RwSignal::new(None::<Result<Trial, AppError>>);
+    let Asking { input, model, models, beside_live, is_busy, trial } = asking;
     Effect::new(move || {
         spawn_local(async move {
             // Without an answer a name can be typed all the same.

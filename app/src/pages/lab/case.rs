@@ -4,10 +4,9 @@ use lab::{SetSummary, cases::CaseForm, checks::EXAMPLES};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use uuid::Uuid;
 
 use super::{
-    form::{LabForm, lab},
+    form::{LabForm, id_of, lab},
     set::{page_of_case, set_address},
 };
 use crate::{AppError, api::services, components::error_notice::ErrorNotice, html::Local};
@@ -19,7 +18,7 @@ const FIELDS: [&str; 6] = ["name", "input", "variables", "expected", "tags", "ch
 type Page = (SetSummary, CaseForm, bool, String);
 
 async fn read(set: String, case: String) -> Result<Page, AppError> {
-    let id = set.parse().map_err(|_| lab::LabError::UnknownSet { id: Uuid::nil() })?;
+    let id = id_of("set", &set)?;
     let lab = lab()?;
     let set = lab.set_summary(id).await?;
     if case == "new" {
@@ -29,7 +28,7 @@ async fn read(set: String, case: String) -> Result<Page, AppError> {
         let form = CaseForm { variables, ..CaseForm::default() };
         return Ok((set, form, true, set_address(id, 1)));
     }
-    let case = case.parse().map_err(|_| lab::LabError::UnknownCase { id: Uuid::nil() })?;
+    let case = id_of("case", &case)?;
     let placed = lab.case(id, case).await?;
     let list = format!("{}#case-{case}", set_address(id, page_of_case(placed.place)));
     Ok((set, CaseForm::of(&placed.stored.case), false, list))

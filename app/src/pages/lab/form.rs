@@ -176,10 +176,16 @@ pub(super) fn lab() -> Result<lab::Lab, AppError> {
     crate::api::lab()
 }
 
-/// The id in an address. What is none names nothing.
+/// The id in an address of a `kind` of things. What is none names nothing.
 ///
 /// # Errors
 /// It is no id.
-pub(super) fn id_of(text: &str) -> Result<Uuid, AppError> {
-    text.parse().map_err(|_| lab::LabError::UnknownRun { id: Uuid::nil() }.into())
+pub(super) fn id_of(kind: &str, text: &str) -> Result<Uuid, AppError> {
+    let missing = |_| {
+        AppError::missing(
+            &format!("unknown_{kind}"),
+            format!("There is no {kind} {text}. The lab lists those there are."),
+        )
+    };
+    text.parse().map_err(missing)
 }

@@ -24,7 +24,7 @@ enum Place {
 
 async fn read(id: String, reviewer: String) -> Result<Place, AppError> {
     let lab = lab()?;
-    let id = id_of(&id)?;
+    let id = id_of("run", &id)?;
     if lab.run(id).await?.review_ended_at.is_some() {
         return Ok(Place::Over(Box::new(lab.report(id).await?)));
     }

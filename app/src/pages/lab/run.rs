@@ -26,7 +26,7 @@ type Page = (Report, Option<Results>, ResultFilter, Option<String>);
 
 async fn read(id: String, filter: String, page: u32) -> Result<Page, AppError> {
     let lab = lab()?;
-    let id = id_of(&id)?;
+    let id = id_of("run", &id)?;
     let report = lab.report(id).await?;
     let filter: ResultFilter = filter.parse().unwrap_or_default();
     let results = match report.run.done {

@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use uuid::Uuid;
 
-use super::form::{LabForm, lab};
+use super::form::{LabForm, id_of, lab};
 use crate::{
     AppError,
     components::error_notice::ErrorNotice,
@@ -37,7 +37,7 @@ struct Page {
 }
 
 async fn read(id: String, page: u32) -> Result<Page, AppError> {
-    let id = id.parse().map_err(|_| lab::LabError::UnknownSet { id: Uuid::nil() })?;
+    let id = id_of("set", &id)?;
     let lab = lab()?;
     let set = lab.set_summary(id).await?;
     let pages = set.cases.div_ceil(PER_PAGE).max(1);

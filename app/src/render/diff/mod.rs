@@ -233,6 +233,11 @@ mod tests {
             assert!(!html.contains(CR), "{html}");
             let html = draw("alpha\nbeta", "alpha\nbeta\n", view);
             assert_eq!(html.matches("no line break at the end").count(), 1, "{html}");
+            // The lines of "beta" differ in nothing else.
+            let html = draw("alpha\nbeta", "alpha\nbeta\ngamma", view);
+            assert!(html.contains("beta<span class=\"moved-note\">no line break at the end"), "{html}");
+            let html = draw("alpha\nBe brief and kind, always.", "alpha\nBe brief and kind, always!", view);
+            assert!(!html.contains("no line break at the end"), "{html}");
         }
     }
 

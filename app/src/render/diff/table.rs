@@ -231,7 +231,13 @@ impl<'a, 'text> Table<'a, 'text> {
             Some(spans) if text.len() <= MAX_LINE => self.spans(&spans, class),
             _ => push_segments(&mut self.html, &shown(self.ends.cut(text))),
         }
-        if self.ends.last_differs && !text.ends_with('\n') {
+        let other = partner.map(|line| match class {
+            "removed" => self.diff.head[line as usize],
+            _ => self.diff.base[line as usize],
+        });
+        // Beside a line that is the same but for its break, or has none beside it, that must be said.
+        let is_last = !text.ends_with('\n');
+        if is_last && (self.ends.last_differs || other.is_none_or(|other| other.ends_with('\n'))) {
             self.html.push_str("<span class=\"moved-note\">no line break at the end</span>");
         }
         if let Some(moved) = moved {
