@@ -77,8 +77,15 @@ async fn export(services: &Services, output: Option<&Path>) -> anyhow::Result<()
             let mut output = BufWriter::new(tokio::io::stdout());
             services.management.export(&mut output).await?
         }
+        // What is there and no file, such as a pipe or a terminal, can only be written to as it is.
+        Some(path) if path.metadata().is_ok_and(|metadata| !metadata.is_file()) => {
+            let file = tokio::fs::File::create(path).await;
+            let mut output = BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?);
+            services.management.export(&mut output).await?
+        }
         Some(path) => {
-            // Beside the goal and renamed at the end: a file of that name is always a whole export.
+            // Beside the goal and renamed at the end: a file of that name is always a whole export. A link stays one.
+            let path = &path.canonicalize().unwrap_or_else(|_| path.into());
             let unfinished = path.with_added_extension("part");
             let file = tokio::fs::File::create(&unfinished)
                 .await

@@ -68,7 +68,7 @@ pub struct CommonSettings {
     /// Where the private PostgreSQL keeps its data; `data` in the current folder if nothing is said.
     #[arg(long, env = "VERBATIM_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
-    /// Connections to the database at most, one of which listens for promotions.
+    /// Connections to the database at most; a server has one more, which listens for promotions.
     #[arg(long, env = "VERBATIM_DB_CONNECTIONS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000), global = true)]
     pub db_connections: u32,
     /// What is logged, as `info` or `warn,versioning=debug`.

@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
     api::problem::ApiError,
@@ -38,6 +38,23 @@ impl Hosts {
         .to_ascii_lowercase();
         name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok() || self.0.contains(&name)
     }
+
+    /// What browsers say of where a request comes from. Programs say nothing, and are let through.
+    fn is_cross_site(&self, headers: &HeaderMap) -> bool {
+        match (headers.get("sec-fetch-site"), headers.get(header::ORIGIN)) {
+            (Some(site), _) => site == "cross-site" || site == "same-site",
+            // Fetch Metadata is only sent over TLS and to this machine. To others browsers name the page's origin.
+            (None, Some(origin)) => !self.is_own(origin, headers.get(header::HOST)),
+            (None, None) => false,
+        }
+    }
+
+    /// Whether an origin is what the request was sent to, or has one of our names: a proxy may have changed the former.
+    fn is_own(&self, origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+        let Some((_, origin)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else { return false };
+        let name = origin.rsplit_once(':').map_or(origin, |(name, _)| name).to_ascii_lowercase();
+        host.is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(origin.as_bytes())) || self.0.contains(&name)
+    }
 }
 
 /// Refuses a request for another name, and a change that another site's page makes a browser send.
@@ -51,8 +68,9 @@ pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> 
         let said = "This server does not go by that name. Whoever runs it can add the name to VERBATIM_HOSTS.";
         return refused(&request, ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", said));
     }
-    if !request.method().is_safe() && is_cross_site(request.headers()) {
-        let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there.";
+    if !request.method().is_safe() && hosts.is_cross_site(request.headers()) {
+        let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there. If \
+                    that is what you did, whoever runs it can add its name to VERBATIM_HOSTS.";
         return refused(&request, ApiError::new(StatusCode::FORBIDDEN, "other_site", said));
     }
     next.run(request).await
@@ -72,13 +90,10 @@ fn refused(request: &Request, error: ApiError) -> Response {
     answer
 }
 
-/// What browsers say of where a request comes from (Fetch Metadata). Programs say nothing, and are let through.
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     #[test]
@@ -99,5 +114,25 @@ mod tests {
         for host in ["evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
             assert!(!hosts.has(host), "{host}");
         }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_known_without_fetch_metadata() {
+        let hosts = Hosts::new(&["prompts.example".into()]);
+        let is_cross_site = |given: &[(&'static str, &'static str)]| {
+            let given =
+                given.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            hosts.is_cross_site(&given.collect())
+        };
+        let host = ("host", "10.1.2.3:3000");
+        for origin in ["http://10.1.2.3:3000", "https://prompts.example", "https://Prompts.Example:8443"] {
+            assert!(!is_cross_site(&[host, ("origin", origin)]), "{origin}");
+        }
+        for origin in ["http://10.1.2.3", "http://10.1.2.4:3000", "https://evil.example", "null", "prompts.example"] {
+            assert!(is_cross_site(&[host, ("origin", origin)]), "{origin}");
+        }
+        assert!(!is_cross_site(&[host]), "a program");
+        assert!(!is_cross_site(&[host, ("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(is_cross_site(&[host, ("origin", "http://10.1.2.3:3000"), ("sec-fetch-site", "same-site")]));
     }
 }

@@ -24,7 +24,8 @@ use crate::{
     state::{AgentSettings, AppState},
 };
 
-/// How long a client may take nothing of what it is sent. Then it is disconnected; a stream of events goes on when it is back.
+/// How long a client may take nothing of what it is sent. Then it is disconnected; a stream of events goes on when it
+/// is back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Migrates, seeds, serves and drains.

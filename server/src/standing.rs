@@ -6,10 +6,16 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::Mutex;
-use versioning::{AgentType, LiveVersion, PromptLoadingService, PromptManagementService, Version, VersioningError};
+use tokio::{sync::Mutex, time::timeout};
+use versioning::{
+    AgentType, ErrorKind, LiveVersion, PromptLoadingService, PromptManagementService, Version, VersioningError,
+};
+
+/// How long the query may take: a network that has gone mute tells nobody that the database is away.
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// When a version went live, in microseconds since 1970 by the database's clock: on every node, and after every start,
 /// a reader can say by it up to where it was told.
@@ -79,8 +85,8 @@ impl From<LiveVersion> for LiveAgent {
 pub struct Standing {
     /// Questions so far.
     asked: AtomicU64,
-    /// The last answer, and how many questions were asked before its query began.
-    answered: Mutex<(u64, Arc<Live>)>,
+    /// The last answer, and how many questions it answers; none when the database was away.
+    answered: Mutex<(u64, Option<Arc<Live>>)>,
     /// The promotions that were heard of last, by agent.
     heard: RwLock<HashMap<AgentType, (Version, Option<Position>)>>,
     /// Held by the one who looks a promotion up.
@@ -91,17 +97,29 @@ impl Standing {
     /// What is live, read after this was called.
     ///
     /// # Errors
-    /// The database is away.
+    /// The database is away, or was when somebody else asked who was not answered yet.
     pub async fn read(&self, management: &PromptManagementService) -> Result<Arc<Live>, VersioningError> {
         let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         // Those who come while a query is under way wait here, and the next query is for all of them.
         let mut answered = self.answered.lock().await;
         if answered.0 < number {
             let asked = self.asked.load(Ordering::Acquire);
-            let agents = management.live().await?.into_iter().map(LiveAgent::from).collect();
-            *answered = (asked, Arc::new(Live::new(agents)));
+            let found = timeout(LIMIT, management.live()).await.unwrap_or_else(|_| Err(away()));
+            match found {
+                Ok(agents) => {
+                    let agents = agents.into_iter().map(LiveAgent::from).collect();
+                    *answered = (asked, Some(Arc::new(Live::new(agents))));
+                }
+                Err(error) => {
+                    if error.kind() == ErrorKind::Unavailable {
+                        // Said to all who asked by now: they are not to find it out one after another.
+                        *answered = (self.asked.load(Ordering::Acquire), None);
+                    }
+                    return Err(error);
+                }
+            }
         }
-        Ok(answered.1.clone())
+        answered.1.clone().ok_or_else(away)
     }
 
     /// When a version went live that was just heard of; none if that cannot be told now. Looked up once for all who
@@ -135,6 +153,10 @@ impl Standing {
         let heard = self.heard.read().unwrap_or_else(PoisonError::into_inner);
         heard.get(agent_type).filter(|(heard, _)| *heard >= version).map(|(_, position)| *position)
     }
+}
+
+fn away() -> VersioningError {
+    VersioningError::Unavailable(sqlx::Error::PoolTimedOut)
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    const PIECE: [u8; 32 * 1024] = [b'x'; 32 * 1024];
+    static PIECE: [u8; 32 * 1024] = [b'x'; 32 * 1024];
 
     async fn connected(limit: Duration) -> (WriteLimit, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

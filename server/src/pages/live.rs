@@ -20,9 +20,6 @@ use versioning::Event;
 use super::provide_page_context;
 use crate::state::AppState;
 
-/// How soon an open stream notices that the server is stopping.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// Events that a page missed and is told of; it reads everything anew after the first in any case.
 const MISSED: u32 = 100;
 
@@ -96,16 +93,22 @@ async fn events(
 impl Stream {
     /// The next event; none when the server is stopping.
     async fn next(&mut self) -> Option<SseEvent> {
+        let state = self.state.clone();
         loop {
+            let stopping = state.stopping.notified();
+            if state.is_draining() {
+                return None;
+            }
             let event = match self.waiting.next() {
                 Some(event) => event,
-                None => match tokio::time::timeout(LOOK, self.receiver.recv()).await {
-                    Ok(Ok(event)) => Event::clone(&event),
-                    // It missed some: the next one makes the page read everything anew.
-                    Ok(Err(RecvError::Lagged(_))) => continue,
-                    Ok(Err(RecvError::Closed)) => return None,
-                    Err(_) if self.state.is_draining() => return None,
-                    Err(_) => continue,
+                None => tokio::select! {
+                    received = self.receiver.recv() => match received {
+                        Ok(event) => Event::clone(&event),
+                        // It missed some: the next one makes the page read everything anew.
+                        Err(RecvError::Lagged(_)) => continue,
+                        Err(RecvError::Closed) => return None,
+                    },
+                    () = stopping => return None,
                 },
             };
             if event.id <= self.after || !self.sent.insert(event.id) {

@@ -20,6 +20,9 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long a stop may take: it writes everything that is still in memory.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a server that begins may take to write its number down: it does so at once.
+const WRITTEN_BY: Duration = Duration::from_secs(1);
+
 /// The role and the database that the server uses.
 pub(super) const NAME: &str = "verbatim";
 
@@ -83,6 +86,7 @@ impl Cluster {
 
     /// Stops a server that outlived its Verbatim. The caller holds the lock of the data folder, so nobody else's it is.
     pub(super) async fn stop_orphan(&self) -> Result<(), PostgresError> {
+        self.remove_locks_without_number().await?;
         let status = self.command("pg_ctl").arg("status").arg("-D").arg(&self.folder).output().await;
         // 0: a process of the number that was written down runs. 3: none does; what a crash left behind, the server
         // itself clears away.
@@ -128,16 +132,36 @@ impl Cluster {
     /// itself still refuses to start as long as processes of an earlier one hold the folder's shared memory.
     fn forget_pid(&self) -> Result<(), PostgresError> {
         tracing::warn!("the number of the last PostgreSQL is another process's by now; that one is left alone");
+        self.lock_files()?.iter().try_for_each(|path| fs::remove_file(path).map_err(PostgresError::io(path)))
+    }
+
+    /// Removes lock files in which no number stands, as a machine that lost its power may leave them. PostgreSQL takes
+    /// such a one for that of a server that is just starting, and would never start again.
+    async fn remove_locks_without_number(&self) -> Result<(), PostgresError> {
+        let found = || -> Result<Vec<_>, PostgresError> {
+            Ok(self.lock_files()?.into_iter().filter(|path| has_no_number(path)).collect())
+        };
+        if found()?.is_empty() {
+            return Ok(());
+        }
+        // It may be just starting after all.
+        tokio::time::sleep(WRITTEN_BY).await;
+        for path in found()? {
+            tracing::warn!(path = %path.display(), "removing a lock file that names no process");
+            fs::remove_file(&path).map_err(PostgresError::io(&path))?;
+        }
+        Ok(())
+    }
+
+    /// The files by which PostgreSQL knows that a server runs.
+    fn lock_files(&self) -> Result<Vec<PathBuf>, PostgresError> {
         let sockets = fs::read_dir(&self.socket_dir).map_err(PostgresError::io(&self.socket_dir))?;
         let locks = sockets.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
             path.file_name()
                 .and_then(|name| name.to_str())
                 .is_some_and(|name| name.starts_with(".s.PGSQL.") && name.ends_with(".lock"))
         });
-        for path in locks.chain([self.folder.join("postmaster.pid")]) {
-            fs::remove_file(&path).map_err(PostgresError::io(&path))?;
-        }
-        Ok(())
+        Ok(locks.chain([self.folder.join("postmaster.pid")]).filter(|path| path.exists()).collect())
     }
 
     /// Starts the server and waits until it lets somebody in.
@@ -255,6 +279,14 @@ impl Cluster {
     fn end_of_log(&self) -> String {
         fs::read(&self.log).map(|log| end_of(&String::from_utf8_lossy(&log))).unwrap_or_default()
     }
+}
+
+/// Whether a lock file can be read and does not begin with the number of a process.
+fn has_no_number(lock: &Path) -> bool {
+    fs::read(lock).is_ok_and(|written| {
+        let first = String::from_utf8_lossy(&written).lines().next().and_then(|line| line.trim().parse::<i64>().ok());
+        first.unwrap_or(0) == 0
+    })
 }
 
 /// A server that nobody has taken over yet: if the start is given up, it is told to stop.

@@ -155,6 +155,18 @@ async fn a_draft_is_named_in_an_address_only_by_its_id(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn a_page_that_the_server_does_not_understand_is_refused(pool: PgPool) {
+    let client = Client::new(&pool);
+    for path in ["changes", "preview", "try"] {
+        for body in ["", "{", "[]", "{\"text\": 5}"] {
+            let path = format!("/api/pages/{path}");
+            let answer = client.post_raw(&path, "application/json", body).await.expect(StatusCode::BAD_REQUEST);
+            assert_eq!(answer.json()["code"], "outdated_page", "{path} {body}");
+        }
+    }
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn line_ends_alone_are_no_change(pool: PgPool) {
     let client = Client::new(&pool);
     for (agent, base, changed) in

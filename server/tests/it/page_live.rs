@@ -71,6 +71,25 @@ async fn an_open_page_hears_of_every_node_and_of_what_it_missed(_: PgPoolOptions
 }
 
 #[sqlx::test(migrations = false)]
+async fn a_server_that_stops_ends_streams_that_are_never_silent(_: PgPoolOptions, options: PgConnectOptions) {
+    let url = database(&options).await;
+    let one = Node::start_with(&url, &[("VERBATIM_DRAIN_TIMEOUT", "5")]).await;
+    let other = Node::start(&url).await;
+    let mut stream = Stream::open(&one, 0);
+    let writing = async { while other.patch("workshopper", "again").await.is_some() {} };
+    let reading = async {
+        stream.next().await.unwrap();
+        kill_process(one.pid(), Signal::TERM).unwrap();
+        while stream.next().await.is_some() {}
+    };
+    tokio::select! {
+        () = writing => {}
+        () = reading => {}
+    }
+    assert!(stream.child.wait().await.unwrap().success(), "the stream was cut off");
+}
+
+#[sqlx::test(migrations = false)]
 async fn other_sites_are_not_answered(_: PgPoolOptions, options: PgConnectOptions) {
     let node = Node::start_with(&database(&options).await, &[("VERBATIM_HOSTS", "prompts.example")]).await;
     let path = "/api/v1/prompts/workshopper/active";
@@ -81,16 +100,16 @@ async fn other_sites_are_not_answered(_: PgPoolOptions, options: PgConnectOption
     let (_, said) = node.curl(&["-H", "host: evil.example", "-H", "x-request-id: the-one"], path).await.unwrap();
     let problem: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&problem["code"], &problem["request_id"]), (&"unknown_host".into(), &"the-one".into()));
-    let patch = async |site: &str| {
-        let header = format!("sec-fetch-site: {site}");
+    let patch = async |header: &str| {
         let body = "{\"agent_type\":\"workshopper\",\"prompt_text\":\"x\"}";
-        let arguments = ["-H", "content-type: application/json", "-H", &header, "-d", body];
+        let arguments = ["-H", "content-type: application/json", "-H", header, "-d", body];
         node.curl(&arguments, "/api/v1/prompts/patch").await.unwrap().0
     };
-    assert_eq!(patch("cross-site").await, 403);
-    assert_eq!(patch("same-site").await, 403);
+    assert_eq!(patch("sec-fetch-site: cross-site").await, 403);
+    assert_eq!(patch("sec-fetch-site: same-site").await, 403);
+    assert_eq!(patch("origin: http://evil.example").await, 403);
     assert_eq!(node.active("workshopper").await, "1.0.0");
-    assert_eq!(patch("same-origin").await, 201);
+    assert_eq!(patch("sec-fetch-site: same-origin").await, 201);
     assert_eq!(node.active("workshopper").await, "1.0.1");
 }
 

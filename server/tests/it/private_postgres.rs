@@ -139,6 +139,23 @@ async fn another_process_that_has_its_number_is_left_alone() {
     postgres.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn lock_files_without_a_number_are_no_obstacle() {
+    let (_folder, data) = data_dir();
+    let postgres = PrivatePostgres::start(&data).await.unwrap();
+    execute(&postgres, KEEP).await;
+    postgres.stop().await.unwrap();
+    // As a machine that lost its power may leave them: made, but never written, or full of zeros.
+    for (file, written) in [("cluster/postmaster.pid", &[][..]), ("run/.s.PGSQL.5432.lock", &[0; 64][..])] {
+        fs::write(data.join(file), written).unwrap();
+        let owner = fs::metadata(data.join("cluster")).unwrap();
+        std::os::unix::fs::chown(data.join(file), Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+    let postgres = PrivatePostgres::start(&data).await.unwrap();
+    assert!(kept(&postgres).await);
+    postgres.stop().await.unwrap();
+}
+
 /// A child that does not outlive its test.
 struct Orphan(std::process::Child);
 

@@ -333,6 +333,19 @@ async fn an_export_can_be_carried_to_another_database(_: PgPoolOptions, options:
     let output = verbatim().args(["export", "--database-url", &url, "-o"]).arg(&file).output().await.unwrap();
     succeeds(&output);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), exported);
+    // What is no file is written to, and neither that nor a link is ever replaced by a file.
+    let to_stdout = folder.path().join("to_stdout");
+    std::os::unix::fs::symlink("/dev/stdout", &to_stdout).unwrap();
+    let to_file = folder.path().join("to_file");
+    std::os::unix::fs::symlink(&file, &to_file).unwrap();
+    std::fs::write(&file, "an older one").unwrap();
+    for (link, said) in [(&to_stdout, exported.as_str()), (&to_file, "")] {
+        let output = verbatim().args(["export", "--database-url", &url, "-o"]).arg(link).output().await.unwrap();
+        succeeds(&output);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+        assert!(link.is_symlink(), "{}", link.display());
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), exported);
 
     let refused = verbatim().args(["import", "--database-url", &url]).arg(&file).output().await.unwrap();
     assert!(!refused.status.success());

@@ -1,6 +1,10 @@
 //! The stream of what is live: on real processes where several nodes or kills matter, else through the router.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::body::{Body, BodyDataStream};
 use futures_util::{FutureExt, StreamExt};
@@ -209,6 +213,7 @@ async fn nobody_follows_who_does_not_exist(pool: PgPool) {
     get("agent_type=nobody").await.problem(404, "unknown_agent");
     get("agent_type=writer,Bad%20Name").await.problem(400, "invalid_agent_type");
     get("agent_type=").await.problem(400, "invalid_agent_type");
+    get("agent_type=,,").await.problem(400, "invalid_agent_type");
     let many: Vec<String> = (0..101).map(|number| format!("agent_{number}")).collect();
     get(&format!("agent_type={}", many.join(","))).await.problem(400, "too_many_agents");
     // Whoever mistypes the name of the parameter is not to follow everybody.
@@ -243,6 +248,7 @@ impl Here {
         assert_eq!(response.status(), 200);
         let told: f64 = response.headers()["verbatim-heartbeat"].to_str().unwrap().parse().unwrap();
         assert_eq!(Duration::from_secs_f64(told), self.state.heartbeat);
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
         response.into_body().into_data_stream()
     }
 }
@@ -312,6 +318,14 @@ async fn without_the_database_a_stream_says_what_was_known() {
     assert_eq!((said.text.as_str(), said.id), ("active workshopper 1.0.0 stale", None));
     let answer = node.curl(&[], "/api/v1/prompts/events?agent_type=qa_engineer").await.unwrap();
     assert_eq!(answer.0, 503, "{}", answer.1);
+    // Nobody waits for a database that has gone mute until it was the turn of all others.
+    gate.set(Passage::Mute).await;
+    let begin = Instant::now();
+    let crowd: Vec<_> = (0..20).map(|_| Stream::open(&node, "?agent_type=workshopper")).collect();
+    for mut stream in crowd {
+        assert_eq!(stream.next().await.as_deref(), Some("active workshopper 1.0.0 stale"));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     gate.set(Passage::Open).await;
     let (mut told, _) = stream.beginning().await;
     told.sort_unstable();

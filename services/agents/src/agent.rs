@@ -192,6 +192,31 @@ pub enum AgentError {
 
 fn missing(version: Option<&Version>, names: &[String]) -> String {
     let what = version.map_or_else(|| "The prompt".to_owned(), |version| format!("Version {version}"));
+    let is_one = names.len() == 1;
     let names: Vec<_> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
-    format!("{what} uses {}, and no value was given for it. Give each a value in variables.", names.join(", "))
+    let names = names.join(", ");
+    if is_one {
+        format!("{what} uses {names}, and no value was given for it. Give it a value in variables.")
+    } else {
+        format!("{what} uses {names}, and no values were given for them. Give each a value in variables.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_variables_are_named() {
+        let version = "1.2.0".parse().unwrap();
+        let names = ["name", "place"].map(str::to_owned);
+        assert_eq!(
+            missing(Some(&version), &names[..1]),
+            "Version 1.2.0 uses {{name}}, and no value was given for it. Give it a value in variables."
+        );
+        assert_eq!(
+            missing(None, &names),
+            "The prompt uses {{name}}, {{place}}, and no values were given for them. Give each a value in variables."
+        );
+    }
 }

@@ -107,7 +107,7 @@ pub enum ImportError {
         agents: Vec<String>,
     },
     /// The file could not be read.
-    #[error("the export could not be read or written: {0}")]
+    #[error("the export could not be read or written")]
     Io(#[from] std::io::Error),
     /// The database refused or failed.
     #[error(transparent)]

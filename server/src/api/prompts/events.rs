@@ -28,6 +28,9 @@ use crate::{
 /// Seconds of silence after which a stream says that it is there.
 const HEARTBEAT: HeaderName = HeaderName::from_static("verbatim-heartbeat");
 
+/// Asks a proxy such as nginx to pass events on as they come; one that collects them makes a stream look mute.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
 /// Agents that one stream can name.
 const MAX_NAMED: usize = 100;
 
@@ -105,7 +108,7 @@ pub async fn follow(
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    let told = [(HEARTBEAT, heartbeat.as_secs_f64().to_string())];
+    let told = [(HEARTBEAT, heartbeat.as_secs_f64().to_string()), (BUFFERING, "no".to_owned())];
     Ok((told, Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat))))
 }
 
@@ -113,8 +116,9 @@ pub async fn follow(
 fn named(parameters: &Parameters) -> Result<Vec<AgentType>, ApiError> {
     let mut named = Vec::new();
     for value in parameters.all("agent_type") {
-        // A value without any name is refused as one.
-        let names = value.split(',').filter(|name| !name.is_empty() || value.is_empty());
+        // A value without any name is refused: it would follow all.
+        let has_none = value.bytes().all(|byte| byte == b',');
+        let names = value.split(',').filter(|name| !name.is_empty() || has_none);
         for name in names {
             let agent_type: AgentType = name.parse()?;
             if !named.contains(&agent_type) {
@@ -248,13 +252,21 @@ impl Reader {
                     return Some(event("cleared", None, &PromptEvent::Active(said)));
                 }
                 Ok(PromptNotice::Promoted { .. } | PromptNotice::Cleared { .. }) => {}
-                Ok(PromptNotice::Gap) => match state.standing.read(&state.services.management).await {
-                    Ok(live) => self.tell(live, None),
-                    Err(error) => {
-                        tracing::debug!(%error, "a stream of prompts ends, because it cannot be said what is live");
-                        return None;
+                Ok(PromptNotice::Gap) => {
+                    let management = &state.services.management;
+                    let found = match state.standing.read(management).await {
+                        // Somebody may have asked while the database was away, and is only now told so.
+                        Err(error) if error.kind() == ErrorKind::Unavailable => state.standing.read(management).await,
+                        found => found,
+                    };
+                    match found {
+                        Ok(live) => self.tell(live, None),
+                        Err(error) => {
+                            tracing::debug!(%error, "a stream of prompts ends, because it cannot be said what is live");
+                            return None;
+                        }
                     }
-                },
+                }
                 Err(RecvError::Lagged(missed)) => {
                     tracing::debug!(missed, "a stream of prompts ends, because its reader is too slow");
                     return None;

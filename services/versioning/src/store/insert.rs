@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     PromptStore,
     rows::{stored_count, stored_version},
-    write::violation,
+    write::{to_the_end, violation},
 };
 use crate::{AgentType, EventKind, PromptVersion, Version, VersionStatus, VersioningError};
 
@@ -47,12 +47,17 @@ impl PromptStore {
         agent_type: &AgentType,
         insert: &Insert<'_>,
     ) -> Result<Option<PromptVersion>, VersioningError> {
-        let _turn = self.queues.enter(agent_type).await;
-        let mut connection = self.pool.acquire().await?;
+        let turn = self.queues.enter(agent_type).await;
         let id = Uuid::now_v7();
         let (kind, base) = insert.origin.event();
-        let row = sqlx::query!(
-            r#"with locked as materialized (
+        let (pool, name, version) = (self.pool.clone(), agent_type.clone(), insert.version);
+        let prompt_text = insert.prompt_text.to_owned();
+        let (created_by, notes) = (insert.created_by.map(str::to_owned), insert.notes.map(str::to_owned));
+        let created = to_the_end(async move {
+            let _turn = turn;
+            let mut connection = pool.acquire().await?;
+            let row = sqlx::query!(
+                r#"with locked as materialized (
                     select active_version from agents
                     where agent_type = $2
                         and (active_version is null
@@ -71,33 +76,39 @@ impl PromptStore {
                 select active_version, created_at as "created_at!", sha256 as "sha256!",
                     char_count as "char_count!", line_count as "line_count!"
                 from created, locked"#,
-            id,
-            agent_type.as_str(),
-            insert.version.to_string(),
-            insert.prompt_text,
-            insert.created_by,
-            insert.notes,
-            kind.as_str(),
-            base.map(|version| version.to_string()),
-        )
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|error| match error {
-            sqlx::Error::Database(_) => violation(error, agent_type, insert.version, None),
-            // The statement commits by itself: when the connection breaks, nobody knows whether it did.
-            _ => VersioningError::OutcomeUnknown(error),
-        })?;
-        row.map(|row| {
-            let active = row.active_version.as_deref().map(stored_version).transpose()?;
-            let derived = Derived {
-                created_at: row.created_at,
-                sha256: row.sha256,
-                char_count: row.char_count,
-                line_count: row.line_count,
-            };
-            inserted(id, agent_type, active, insert, derived)
+                id,
+                name.as_str(),
+                version.to_string(),
+                prompt_text,
+                created_by,
+                notes,
+                kind.as_str(),
+                base.map(|version| version.to_string()),
+            )
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|error| match error {
+                sqlx::Error::Database(_) => violation(error, &name, version, None),
+                // The statement commits by itself: when the connection breaks, nobody knows whether it did.
+                _ => VersioningError::OutcomeUnknown(error),
+            })?;
+            Ok(row.map(|row| {
+                let derived = Derived {
+                    created_at: row.created_at,
+                    sha256: row.sha256,
+                    char_count: row.char_count,
+                    line_count: row.line_count,
+                };
+                (row.active_version, derived)
+            }))
         })
-        .transpose()
+        .await?;
+        created
+            .map(|(active, derived)| {
+                let active = active.as_deref().map(stored_version).transpose()?;
+                inserted(id, agent_type, active, insert, derived)
+            })
+            .transpose()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
+use tracing::Instrument;
 
 use super::{
     PromptStore,
@@ -24,32 +25,39 @@ impl PromptStore {
     /// Queues behind the other writers of the agent and reads what is active. None when there is no such agent.
     pub(crate) async fn change(&self, agent_type: &AgentType) -> Result<Option<Change>, VersioningError> {
         let turn = self.queues.enter(agent_type).await;
-        let mut transaction = self.pool.begin().await?;
-        Ok(lock(&mut transaction, agent_type).await?.map(|active| Change {
-            transaction,
-            agent_type: agent_type.clone(),
-            active,
-            _turn: turn,
-        }))
+        let (pool, agent_type) = (self.pool.clone(), agent_type.clone());
+        to_the_end(async move {
+            let mut transaction = pool.begin().await?;
+            let active = lock(&mut transaction, &agent_type).await?;
+            Ok(active.map(|active| Change { transaction, agent_type, active, _turn: turn }))
+        })
+        .await
     }
 
     /// As [`Self::change`], for an agent that is made if it is not there yet.
     pub(crate) async fn change_or_create(&self, agent_type: &AgentType) -> Result<Change, VersioningError> {
         let turn = self.queues.enter(agent_type).await;
-        let mut transaction = self.pool.begin().await?;
-        let active = match lock(&mut transaction, agent_type).await? {
-            Some(active) => active,
-            None => {
-                sqlx::query!("insert into agents (agent_type) values ($1) on conflict do nothing", agent_type.as_str())
+        let (pool, agent_type) = (self.pool.clone(), agent_type.clone());
+        to_the_end(async move {
+            let mut transaction = pool.begin().await?;
+            let active = match lock(&mut transaction, &agent_type).await? {
+                Some(active) => active,
+                None => {
+                    sqlx::query!(
+                        "insert into agents (agent_type) values ($1) on conflict do nothing",
+                        agent_type.as_str()
+                    )
                     .execute(&mut *transaction)
                     .await?;
-                // Somebody else may have made it in between, and gone on.
-                lock(&mut transaction, agent_type)
-                    .await?
-                    .ok_or_else(|| VersioningError::inconsistent("an agent that was made just now is not there"))?
-            }
-        };
-        Ok(Change { transaction, agent_type: agent_type.clone(), active, _turn: turn })
+                    // Somebody else may have made it in between, and gone on.
+                    lock(&mut transaction, &agent_type)
+                        .await?
+                        .ok_or_else(|| VersioningError::inconsistent("an agent that was made just now is not there"))?
+                }
+            };
+            Ok(Change { transaction, agent_type, active, _turn: turn })
+        })
+        .await
     }
 
     /// Runs `work` in a transaction that is alone among its like, if the registry holds no agent. Tells whether it ran.
@@ -221,6 +229,14 @@ impl PromptStore {
         .map(stored_version)
         .transpose()
     }
+}
+
+/// Runs to its end what waits for the lock of an agent, even when the caller gives up: the database goes on waiting, on
+/// a connection that nobody else can use. `work` has the turn, so that no other writer of the agent waits beside it.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, VersioningError>> + Send + 'static,
+) -> Result<T, VersioningError> {
+    tokio::spawn(work.in_current_span()).await.map_err(VersioningError::inconsistent)?
 }
 
 /// Locks the agent; none when it does not exist, else its active version, if any.

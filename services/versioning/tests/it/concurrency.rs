@@ -34,6 +34,29 @@ async fn a_hundred_patches_at_once_give_a_hundred_consecutive_versions(_: PgPool
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn writers_who_give_up_leave_the_connections_to_others(_: PgPoolOptions, options: PgConnectOptions) {
+    const PATIENCE: Duration = Duration::from_millis(200);
+    let holding = wide_pool(options.clone(), 1).await;
+    let pool = wide_pool(options, 4).await;
+    let management = services(&pool).management;
+    live(&management, "writer", "1.0.0").await;
+    live(&management, "other", "1.0.0").await;
+    let mut holder = holding.begin().await.unwrap();
+    sqlx::query("select 1 from agents where agent_type = 'writer' for no key update")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    for number in 0..6 {
+        let patch = management.create_patch(new_patch("writer", &number.to_string()));
+        assert!(tokio::time::timeout(PATIENCE, patch).await.is_err(), "it waits for the lock");
+    }
+    management.create_patch(new_patch("other", "x")).await.unwrap();
+    holder.rollback().await.unwrap();
+    management.create_patch(new_patch("writer", "x")).await.unwrap();
+    assert_eq!(numbers(&management, "writer").await, ["1.0.1", "1.0.0"], "who gave up wrote nothing");
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn of_many_promotions_at_once_the_highest_is_left_active(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = wide_pool(options, 25).await;
     let management = services(&pool).management;
