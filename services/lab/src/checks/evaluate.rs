@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Check,
+    schema_work::{MAX_VISITS, ORDINARY_DEPTH, depth_of, most_visits},
     similarity::{Similarity, similarity},
     validate::{expression, schema},
 };
@@ -94,6 +95,11 @@ impl Check {
             Self::JsonSchema { value } => match (json(output), schema(value)) {
                 (Err(reason), _) => (false, reason),
                 (_, Err(invalid)) => (false, invalid.message),
+                (Ok(instance), _) if nests_too_deep(value, &instance) => (
+                    false,
+                    "It nests so deep that the schema, which applies itself in several ways, was not tried on it."
+                        .into(),
+                ),
                 (Ok(instance), Ok(schema)) => match schema.validate(&instance) {
                     Ok(()) => (true, "The schema accepts it.".into()),
                     Err(error) => {
@@ -148,6 +154,12 @@ impl Check {
 
 fn has(contains: bool, value: &str) -> (bool, String) {
     (contains, format!("It {} {}.", if contains { "contains" } else { "does not contain" }, quoted(value)))
+}
+
+/// Whether a schema could take for ever on an answer, because its work multiplies with each level.
+fn nests_too_deep(schema: &serde_json::Value, answer: &serde_json::Value) -> bool {
+    let depth = depth_of(answer);
+    depth > ORDINARY_DEPTH && most_visits(schema, depth).is_none_or(|visits| visits > MAX_VISITS)
 }
 
 /// JSON as models give it: alone, or as the one thing inside a fence of Markdown.

@@ -4,6 +4,7 @@
 mod evaluate;
 mod judge;
 mod lines;
+mod schema_work;
 mod similarity;
 mod validate;
 

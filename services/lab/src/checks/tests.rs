@@ -17,6 +17,16 @@ fn passes(line: &str, output: &str) -> bool {
 }
 
 #[test]
+fn a_schema_that_multiplies_is_tried_only_on_what_does_not_nest_too_deep() {
+    let line =
+        r##"json-schema: {"type": "object", "properties": {"next": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}"##;
+    let nested = |levels| format!("{}{{}}{}", r#"{"next":"#.repeat(levels), "}".repeat(levels));
+    assert!(passes(line, &nested(7)));
+    // Tried, it would take 2^100 steps.
+    assert!(!passes(line, &nested(100)));
+}
+
+#[test]
 fn each_kind_passes_and_fails() {
     for (line, good, bad) in [
         ("equals: yes", " yes\n", "yes!"),

@@ -3,7 +3,10 @@
 use jsonschema::{PatternOptions, Validator};
 use regex::{Regex, RegexBuilder};
 
-use super::Check;
+use super::{
+    Check,
+    schema_work::{MAX_VISITS, ORDINARY_DEPTH, most_visits},
+};
 
 /// The longest text of a check, in characters.
 const MAX_TEXT: usize = 20_000;
@@ -112,8 +115,29 @@ pub(super) fn expression(value: &str) -> Result<Regex, InvalidCheck> {
     })
 }
 
-/// The schema of a check, compiled. What it refers to has to be in it: nothing is fetched.
+/// The schema of a check, compiled. What it refers to has to be in it: nothing is fetched. Its work is bounded for answers that
+/// nest as they usually do.
 pub(super) fn schema(value: &serde_json::Value) -> Result<Validator, InvalidCheck> {
+    let visits = most_visits(value, ORDINARY_DEPTH);
+    if visits.is_some_and(|visits| visits > MAX_VISITS) {
+        return too_much_work();
+    }
+    let validator = compiled(value)?;
+    // What cannot be counted is not used, even if the library can.
+    if visits.is_none() { too_much_work() } else { Ok(validator) }
+}
+
+fn too_much_work<T>() -> Result<T, InvalidCheck> {
+    invalid(
+        "value",
+        format!(
+            "The JSON schema cannot be used: it could look at one place of an answer more than {MAX_VISITS} times. Apply a \
+             recursive schema to a place once only, and shorten chains of references that fork."
+        ),
+    )
+}
+
+fn compiled(value: &serde_json::Value) -> Result<Validator, InvalidCheck> {
     jsonschema::options().with_pattern_options(PatternOptions::regex().size_limit(MAX_EXPRESSION)).build(value).map_err(
         |error| InvalidCheck {
             field: "value",
