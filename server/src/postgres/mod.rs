@@ -42,7 +42,7 @@ pub struct PrivatePostgres {
     stop: Option<oneshot::Sender<()>>,
     /// For the case that nobody calls `stop`: the number of the server's process.
     pid: Arc<AtomicU32>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl PrivatePostgres {
@@ -78,7 +78,7 @@ impl PrivatePostgres {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(&data_dir, open).map_err(PostgresError::io(&data_dir))?;
         }
-        let lock = lock(&data_dir)?;
+        let lock = Lock::of(&data_dir)?;
 
         let folder = data_dir.join("cluster");
         let major = fs::read_to_string(folder.join("PG_VERSION")).ok().map(|major| major.trim().to_owned());
@@ -194,15 +194,27 @@ async fn watch(
     }
 }
 
-/// The lock is the system's: when the process that holds it is killed, it is free.
-fn lock(data_dir: &Path) -> Result<File, PostgresError> {
-    let path = data_dir.join("server.lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(PostgresError::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PostgresError::InUse { folder: data_dir.into() }),
-        Err(TryLockError::Error(cause)) => Err(PostgresError::Io { path, cause }),
+/// The right to a data folder. The lock is the system's: when the process that holds it is killed, it is free.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn of(data_dir: &Path) -> Result<Self, PostgresError> {
+        let path = data_dir.join("server.lock");
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(PostgresError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(PostgresError::InUse { folder: data_dir.into() }),
+            Err(TryLockError::Error(cause)) => Err(PostgresError::Io { path, cause }),
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not do: a process that is just being begun has a copy of it until it runs its program.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 
@@ -224,5 +236,21 @@ pub fn default_data_dir() -> PathBuf {
     match Account::for_this_process() {
         Ok(Some(account)) if account.blocked_at(&here).is_some() => PathBuf::from("/var/lib/verbatim"),
         _ => here,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_though_another_process_has_a_copy_of_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::of(folder.path()).unwrap();
+        assert!(matches!(Lock::of(folder.path()), Err(PostgresError::InUse { .. })));
+        let copy = lock.0.try_clone().unwrap();
+        drop(lock);
+        drop(Lock::of(folder.path()).unwrap());
+        drop(copy);
     }
 }
