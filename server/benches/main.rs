@@ -4,6 +4,7 @@
 
 mod calls;
 mod client;
+mod hostile;
 mod lab;
 mod lab_pages;
 mod outage;
@@ -14,7 +15,7 @@ mod support;
 
 use std::process::{Command, ExitCode};
 
-const ALL: [&str; 7] = ["registry", "pages", "client", "calls", "lab", "lab_pages", "outage"];
+const ALL: [&str; 8] = ["registry", "pages", "hostile", "client", "calls", "lab", "lab_pages", "outage"];
 
 /// Before the name of a benchmark: this process is that one.
 const ONLY: &str = "--only";
@@ -52,6 +53,7 @@ fn measure(name: &str) -> bool {
         match name {
             "registry" => registry::measure().await,
             "pages" => pages::measure().await,
+            "hostile" => hostile::measure().await,
             "client" => client::measure().await,
             "calls" => calls::measure().await,
             "lab" => lab::measure().await,

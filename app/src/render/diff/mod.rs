@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_words_in_another_order_are_simplified_in_time() {
+    fn lines_of_words_in_another_order_are_simplified() {
         // Beside each other line by line, because all lines have the same words: two texts of 1 MB.
         let text = |step: usize| {
             let line = |line: usize| {
@@ -167,11 +167,8 @@ mod tests {
         let (base, head) = (text(5), text(600));
         let diff = Diff::new(&base, &head, DiffOptions::default());
         for view in [DiffView::Split, DiffView::Unified] {
-            let begin = std::time::Instant::now();
             let drawn = diff_lines(&diff, view, &DiffLinks::none());
             assert!(drawn.is_simplified && drawn.hidden == 0);
-            // A debug build on a busy machine: the words have 0.3 s, the rest is writing them down.
-            assert!(begin.elapsed() < std::time::Duration::from_secs(4), "{:?}", begin.elapsed());
         }
     }
 

