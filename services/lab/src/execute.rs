@@ -75,15 +75,8 @@ impl RunContext {
             Err(error) => failed(&error),
             Ok(answer) => {
                 let cost_usd = cost(self.prices.model, &answer);
-                let latency_ms = milliseconds(answer.latency);
-                let subject = Subject {
-                    output: &answer.text,
-                    expected: case.expected.as_deref(),
-                    latency_ms: Some(latency_ms),
-                    cost_usd,
-                };
-                let result = serde_json::to_value(evaluated(case, &subject))?;
-                answered(answer, cost_usd, result)
+                let (answer, checks) = checked(case, answer, cost_usd).await?;
+                answered(answer, cost_usd, serde_json::to_value(checks)?)
             }
         };
         Ok(Made { attempts: tried.attempts, owed_usd: tried.owed_usd, record })
@@ -212,6 +205,29 @@ struct Tried {
     /// What attempts without an answer cost, by estimate, as far as the run was not charged for them.
     owed_usd: f64,
     outcome: Result<Answer, ModelError>,
+}
+
+/// An answer, and the checks of its case on it. Patterns and schemas take a processor for a while.
+async fn checked(
+    case: &TestCase,
+    answer: Answer,
+    cost_usd: Option<f64>,
+) -> Result<(Answer, Vec<Option<CheckResult>>), LabError> {
+    if case.checks.is_empty() {
+        return Ok((answer, Vec::new()));
+    }
+    let case = case.clone();
+    let made = versioning::aside(move || {
+        let subject = Subject {
+            output: &answer.text,
+            expected: case.expected.as_deref(),
+            latency_ms: Some(milliseconds(answer.latency)),
+            cost_usd,
+        };
+        let checks = evaluated(&case, &subject);
+        (answer, checks)
+    });
+    Ok(made.await?)
 }
 
 /// The checks of a case on an answer; none in the place of those that a judge decides.

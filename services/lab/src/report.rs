@@ -125,7 +125,7 @@ impl Lab {
         }
         let voted = self.voted_pairs(&run).await?;
         let report = self.kept.report(&run, voted, async {
-            let (run, collected) = (run.clone(), self.collect(id).await?);
+            let (run, collected) = (run.clone(), self.collect(&run).await?);
             let mut votes = match run.review_ended_at {
                 Some(_) => self.store.votes(id).await?,
                 None => Vec::new(),

@@ -1,13 +1,13 @@
 //! Results, case by case.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use versioning::InvalidInput;
 
 use crate::{
-    AnswerRecord, Lab, LabError, PairOpinion, Side, Vote,
+    AnswerRecord, Lab, LabError, PairOpinion, Run, Side, Vote,
     cases::TestCase,
     checks::{Pick, Preference, reconcile},
     store::{CaseFlags, PairRow, Read, Unjudged},
@@ -110,7 +110,7 @@ pub(crate) struct Collected {
     pub answers: BTreeMap<(u32, u32, Side), AnswerRecord>,
     pub pairs: BTreeMap<(u32, u32), PairOpinion>,
     /// The pairs that people can choose between, by case and repeat.
-    pub reviewable: Vec<(u32, u32)>,
+    pub reviewable: Arc<Vec<(u32, u32)>>,
     /// What a judge was to be asked about when the run ended, and was not.
     pub unjudged: Unjudged,
 }
@@ -169,11 +169,12 @@ impl Lab {
     }
 
     /// All that is known of a run's answers, without their texts.
-    pub(crate) async fn collect(&self, id: Uuid) -> Result<Collected, LabError> {
+    pub(crate) async fn collect(&self, run: &Run) -> Result<Collected, LabError> {
+        let id = run.id;
         let cases = self.store.run_cases(id).await?;
         let answers = self.store.answers(id, Read::AllWithoutTexts).await?;
         let pairs = self.store.pairs(id, None).await?;
-        let reviewable = self.store.reviewable(id).await?;
+        let reviewable = self.reviewable(run).await?;
         let unjudged = self.store.unjudged(id).await?;
         Ok(Collected {
             cases,

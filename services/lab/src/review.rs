@@ -136,7 +136,8 @@ impl Lab {
         Ok(pairs)
     }
 
-    async fn reviewable(&self, run: &Run) -> Result<Arc<Vec<(u32, u32)>>, LabError> {
+    /// The pairs of a run that people can choose between, by case and repeat.
+    pub(crate) async fn reviewable(&self, run: &Run) -> Result<Arc<Vec<(u32, u32)>>, LabError> {
         self.kept.pairs(run, self.store.reviewable(run.id)).await
     }
 }

@@ -38,8 +38,8 @@ impl Lab {
     /// that a choice never claims what did not happen, and of several at once one alone counts.
     ///
     /// # Errors
-    /// There is no such run; it is not over, or has one version on both sides; a winner was chosen already; the reason is missing; the registry refuses the
-    /// promotion.
+    /// There is no such run; it is not over, or has one version on both sides; a winner was chosen already; the reason is
+    /// missing; the registry refuses the promotion.
     pub async fn choose(&self, id: Uuid, request: WinnerRequest) -> Result<Chosen, LabError> {
         let report = self.report(id).await?;
         let run = &report.run;

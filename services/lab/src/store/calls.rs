@@ -291,7 +291,7 @@ fn interval(time: Duration) -> Result<PgInterval, LabError> {
     Ok(PgInterval { months: 0, days: 0, microseconds })
 }
 
-/// The next calls that could be made, in order. One at least is looked at, to know whether any is left.
+/// The next calls that could be made, in order: so many at most.
 async fn candidates(
     transaction: &mut Transaction<'static, Postgres>,
     run: Uuid,

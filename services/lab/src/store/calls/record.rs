@@ -11,7 +11,8 @@ use crate::LabError;
 pub(crate) struct Finished {
     pub number: i32,
     pub attempts: u32,
-    /// What attempts without an answer cost, by estimate, as far as [`LabStore::charge`](super::super::LabStore::charge) was not told.
+    /// What attempts without an answer cost, by estimate, as far as
+    /// [`LabStore::charge`](super::super::LabStore::charge) was not told.
     pub owed_usd: f64,
     pub record: Record,
 }
