@@ -12,6 +12,9 @@ use web_sys::js_sys;
 /// What stands before the name of everything that is kept here.
 const PREFIX: &str = "verbatim.draft.";
 
+/// What stands before the name of what a tab sent last.
+const SENT: &str = "verbatim.sent.";
+
 /// How long a draft is kept, in seconds.
 const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
 
@@ -65,6 +68,10 @@ fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
 
+fn tab_storage() -> Option<web_sys::Storage> {
+    window().session_storage().ok().flatten()
+}
+
 fn draft_key(agent_type: &str, id: &str) -> String {
     format!("{PREFIX}{agent_type}.{id}")
 }
@@ -100,7 +107,7 @@ impl Draft {
         let mut drafts = Vec::new();
         for key in keys(&storage) {
             let text = storage.get_item(&key).ok().flatten().unwrap_or_default();
-            let draft = leptos::serde_json::from_str(&text).ok().and_then(Self::read);
+            let draft = Self::parse(&text);
             match (draft, key.strip_prefix(&prefix)) {
                 (Some(draft), _) if now() - draft.at > KEPT_FOR => {
                     let _ = storage.remove_item(&key);
@@ -132,6 +139,17 @@ impl Draft {
         fields.map(|(name, value)| (name.to_owned(), value.clone())).into()
     }
 
+    /// None when it is no draft.
+    fn parse(text: &str) -> Option<Self> {
+        let fields = |text: &str| leptos::serde_json::from_str::<BTreeMap<String, String>>(text).ok();
+        // An older build wrote the time, which came last, as a number.
+        let quoted = || {
+            let (before, at) = text.rsplit_once(",\"at\":")?;
+            fields(&format!("{before},\"at\":\"{}\"}}", at.strip_suffix('}')?))
+        };
+        fields(text).or_else(quoted).and_then(Self::read)
+    }
+
     /// None when it is not what [`Draft::write`] wrote.
     fn read(mut fields: BTreeMap<String, String>) -> Option<Self> {
         let at = fields.remove("at")?.parse().ok()?;
@@ -153,10 +171,36 @@ impl Draft {
         })
     }
 
+    fn to_json(&self) -> String {
+        leptos::serde_json::to_string(&self.write()).unwrap_or_default()
+    }
+
     /// Keeps it. Tells whether the browser did.
     pub fn keep(&self, agent_type: &str) -> bool {
-        let text = leptos::serde_json::to_string(&self.write()).unwrap_or_default();
-        storage().is_some_and(|storage| storage.set_item(&draft_key(agent_type, &self.id), &text).is_ok())
+        let key = draft_key(agent_type, &self.id);
+        storage().is_some_and(|storage| storage.set_item(&key, &self.to_json()).is_ok())
+    }
+
+    /// Whether the browser keeps a draft with this id.
+    fn is_there(agent_type: &str, id: &str) -> bool {
+        // Where it cannot tell, nothing is taken for forgotten.
+        storage().is_none_or(|storage| !matches!(storage.get_item(&draft_key(agent_type, id)), Ok(None)))
+    }
+
+    /// Remembers, for as long as this tab is open, that this draft was sent, if it is kept.
+    pub fn remember_sent(&self, agent_type: &str) {
+        if let Some(storage) = tab_storage().filter(|_| Self::is_there(agent_type, &self.id)) {
+            // Where there is no room for it, what comes back counts as not saved.
+            let _ = storage.set_item(&format!("{SENT}{agent_type}"), &format!("{}\n{}", self.id, self.to_json()));
+        }
+    }
+
+    /// Whether this is what the tab sent last from this base, and it was saved: its draft is forgotten by then.
+    pub fn was_saved(agent_type: &str, written: &Written, base: &str) -> bool {
+        let remembered = tab_storage().and_then(|tab| tab.get_item(&format!("{SENT}{agent_type}")).ok().flatten());
+        let Some((id, sent)) = remembered.as_deref().and_then(|sent| sent.split_once('\n')) else { return false };
+        !Self::is_there(agent_type, id)
+            && Self::parse(sent).is_some_and(|sent| sent.written == *written && sent.base == base)
     }
 
     /// Forgets the draft with this id, whichever agent it is of.
@@ -224,7 +268,20 @@ mod tests {
             merged: text("merged"),
             at: 1_700_000_000,
         };
-        assert_eq!(Draft::read(draft.write()), Some(draft));
-        assert_eq!(Draft::read(BTreeMap::new()), None);
+        let json = draft.to_json();
+        assert_eq!(Draft::parse(&json), Some(draft));
+        assert_eq!(Draft::parse("{}"), None);
+    }
+
+    #[test]
+    fn a_draft_of_an_older_build_is_read() {
+        let json = r#"{"text":"a,\"at\":1}","notes":"","author":"","bump":"patch","name":"","base":"1.0.0",
+            "seen_active":"1.0.0","seen_newest":"1.0.0","merged":"","at":1700000000}"#;
+        let draft = Draft::parse(json).unwrap();
+        assert_eq!(
+            (draft.written.text.as_str(), draft.base.as_str(), draft.at),
+            ("a,\"at\":1}", "1.0.0", 1_700_000_000)
+        );
+        assert_eq!(Draft::parse(r#"{"text":"a","at":soon}"#), None);
     }
 }

@@ -274,17 +274,21 @@ test("a draft of more than 30 days ago is dropped", async ({ page, registry }) =
   expect(await drafts(0)).toBe(0);
 });
 
-test("a text that the browser writes back into the page counts as not saved", async ({ page, registry }) => {
-  const agent = await registry.agent("Be brief.\n");
-  const editor = new EditorPage(page);
-  // What a browser does that comes back to a page: the value is not what the server sent.
-  await page.addInitScript(() => {
+/** Does from now on what a browser does that comes back to a page: the value is not what the server sent. */
+async function comingBackWith(page: Page, text: string): Promise<void> {
+  await page.addInitScript((text) => {
     document.addEventListener("readystatechange", () => {
       if (document.readyState !== "interactive") return;
       const area = document.querySelector<HTMLTextAreaElement>("textarea[name=text]");
-      if (area) area.value = "Be brief.\nWritten before.";
+      if (area) area.value = text;
     });
-  });
+  }, text);
+}
+
+test("a text that the browser writes back into the page counts as not saved", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  await comingBackWith(page, "Be brief.\nWritten before.");
   await editor.open(agent);
   await expect(editor.kept).toHaveText(KEPT);
   await expect(editor.size).toContainText("4 words");
@@ -296,4 +300,28 @@ test("a text that the browser writes back into the page counts as not saved", as
   await editor.ready();
   await expect(editor.kept).toHaveText(KEPT);
   await expect(editor.draft).toBeHidden();
+});
+
+test("going back after saving makes no draft of what is saved", async ({ page, registry }) => {
+  const agent = await registry.agent("Be brief.\n");
+  const editor = new EditorPage(page);
+  await editor.open(agent);
+  await editor.append("Be kind.");
+  await editor.save.click();
+  await new VersionPage(page).saved(agent, "1.0.1");
+  await comingBackWith(page, "Be brief.\nBe kind.");
+  await page.goBack();
+  await editor.ready();
+  await expect.poll(() => editor.lines()).toEqual(["Be brief.", "Be kind."]);
+  await expect(editor.kept).toHaveText("Nothing is written yet.");
+  const other = await otherTab(page, agent);
+  await expect(other.kept).toHaveText("Nothing is written yet.");
+  await expect(other.draft).toBeHidden();
+
+  // What is written on from there is not saved.
+  await editor.append(" Be calm.");
+  await expect(editor.kept).toHaveText(KEPT);
+  const third = await otherTab(page, agent);
+  await third.restore();
+  await expect.poll(() => third.lines()).toEqual(["Be brief.", "Be kind. Be calm."]);
 });

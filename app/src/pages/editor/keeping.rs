@@ -18,6 +18,8 @@ pub struct Keeper {
     original: StoredValue<Written>,
     /// What the browser brought back of a draft that is still offered: it needs no second draft.
     covered: StoredValue<Option<Written>>,
+    /// What the browser brought back of a text that was saved.
+    saved: StoredValue<Option<Written>>,
     /// The form is on its way, or another page is: what is in the form needs no question.
     is_leaving: StoredValue<bool>,
     /// Whether the form is on its way.
@@ -38,6 +40,7 @@ impl Keeper {
             agent,
             original: StoredValue::new(Written::default()),
             covered: StoredValue::new(None),
+            saved: StoredValue::new(None),
             is_leaving: StoredValue::new(false),
             sending: Sending::new(),
             is_dirty: RwSignal::new(is_back),
@@ -75,7 +78,8 @@ impl Keeper {
             self.put(&drafts.remove(place));
             return;
         }
-        if here != original {
+        self.look_for_saved();
+        if here != original && self.saved.with_value(Option::is_none) {
             if drafts.iter().any(|draft| here.is_covered_by(&draft.written, &original)) {
                 self.covered.set_value(Some(here.clone()));
                 self.is_dirty.set(true);
@@ -99,23 +103,35 @@ impl Keeper {
     /// Keeps what is written now, if it is anything.
     pub fn keep(self) {
         let written = self.parts.written();
-        let is_changed = self.original.with_value(|original| *original != written);
+        let is_changed = self.original.with_value(|original| *original != written)
+            && self.saved.with_value(|saved| saved.as_ref() != Some(&written));
         if !is_changed && !self.is_dirty.get_untracked() {
             return;
         }
         self.is_dirty.set(true);
         if self.covered.with_value(|covered| covered.as_ref() != Some(&written)) {
-            let draft = Draft {
-                id: Parts::value(self.parts.draft),
-                written,
-                base: Parts::value(self.parts.base),
-                seen_active: Parts::value(self.parts.seen_active),
-                seen_newest: Parts::value(self.parts.seen_newest),
-                merged: Parts::value(self.parts.merged),
-                at: now(),
-            };
-            self.is_kept.set(draft.keep(&self.agent.get_value()));
+            self.is_kept.set(self.draft(written).keep(&self.agent.get_value()));
         }
+    }
+
+    /// What is written, as a draft of now.
+    fn draft(self, written: Written) -> Draft {
+        Draft {
+            id: Parts::value(self.parts.draft),
+            written,
+            base: Parts::value(self.parts.base),
+            seen_active: Parts::value(self.parts.seen_active),
+            seen_newest: Parts::value(self.parts.seen_newest),
+            merged: Parts::value(self.parts.merged),
+            at: now(),
+        }
+    }
+
+    /// Whoever goes back after saving finds the text in the form, which is not one that was never saved.
+    fn look_for_saved(self) {
+        let here = self.parts.written();
+        let was_saved = Draft::was_saved(&self.agent.get_value(), &here, &Parts::value(self.parts.base));
+        self.saved.set_value(was_saved.then_some(here));
     }
 
     /// Keeps what was written in the last moment before the page goes, unless it goes with the form.
@@ -128,6 +144,7 @@ impl Keeper {
     /// The form is on its way: the draft stays until it is saved, and leaving is not asked about.
     pub fn send(self) {
         self.keep();
+        self.draft(self.parts.written()).remember_sent(&self.agent.get_value());
         self.is_leaving.set_value(true);
         self.sending.begin();
         self.is_dirty.set(false);
@@ -143,6 +160,7 @@ impl Keeper {
         self.is_leaving.set_value(false);
         self.sending.end();
         self.set_id();
+        self.look_for_saved();
         self.keep();
     }
 
