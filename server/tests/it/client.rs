@@ -409,7 +409,7 @@ async fn a_registry_without_its_database_says_how_old_its_answer_is() {
     let cold = PromptClient::new(settings(&node.url)).unwrap();
     let prompt = cold.load(&writer).await.unwrap();
     assert_eq!(prompt.source, PromptSource::Stale);
-    assert!(prompt.age > Duration::from_secs(2), "{prompt:?}");
+    assert!(prompt.age() > Duration::from_secs(2), "{prompt:?}");
     let strict = ClientSettings { max_staleness: Duration::from_secs(1), ..settings(&node.url) };
     let error = PromptClient::new(strict).unwrap().load(&writer).await.unwrap_err();
     assert_eq!((error.kind, error.last_known.unwrap().text), (LoadErrorKind::TooStale, prompt.text));

@@ -153,7 +153,7 @@ impl PromptClient {
 
 impl PromptLoader for PromptClient {
     fn load<'a>(&'a self, agent_type: &'a AgentType) -> LoadFuture<'a> {
-        Box::pin(self.get_active_prompt(agent_type))
+        LoadFuture::waiting(self.get_active_prompt(agent_type))
     }
 }
 
@@ -161,7 +161,7 @@ impl Entry {
     fn serve(&self, source: PromptSource) -> Result<ActivePrompt, LoadError> {
         let state = self.state();
         match &state.known {
-            Some(known) => Ok(known.prompt(&self.agent_type, source, Instant::now())),
+            Some(known) => Ok(known.prompt(&self.agent_type, source)),
             None => Err(LoadError::new(LoadErrorKind::Fault, "The prompt was forgotten. Ask again.")),
         }
     }
@@ -195,10 +195,10 @@ impl Entry {
                 max_staleness.as_secs(),
                 known.version
             );
-            let last_known = Some(Box::new(known.prompt(&self.agent_type, source, now)));
+            let last_known = Some(Box::new(known.prompt(&self.agent_type, source)));
             return Err(LoadError { kind: LoadErrorKind::TooStale, message, last_known });
         }
-        Ok(known.prompt(&self.agent_type, source, now))
+        Ok(known.prompt(&self.agent_type, source))
     }
 }
 

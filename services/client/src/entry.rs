@@ -28,14 +28,15 @@ impl Known {
         now.saturating_duration_since(self.confirmed) + self.age_before
     }
 
-    pub fn prompt(&self, agent_type: &AgentType, source: PromptSource, now: Instant) -> ActivePrompt {
+    pub fn prompt(&self, agent_type: &AgentType, source: PromptSource) -> ActivePrompt {
         ActivePrompt {
             agent_type: agent_type.clone(),
             version: self.version,
             text: self.text.clone(),
             sha256: self.sha256.clone(),
             source,
-            age: self.age(now),
+            confirmed: self.confirmed,
+            age_before: self.age_before,
         }
     }
 }

@@ -1,12 +1,48 @@
 //! What an agent needs of a registry: its prompt. In the server's process it comes from the loading service, elsewhere from the
 //! client of the REST API, and an agent cannot tell which.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use crate::{AgentType, Version};
 
-/// A future that a trait object can give.
-pub type LoadFuture<'a> = Pin<Box<dyn Future<Output = Result<ActivePrompt, LoadError>> + Send + 'a>>;
+/// A future that a trait object can give. What is in memory comes without a box around it.
+pub enum LoadFuture<'a> {
+    /// It is there. None once it was taken.
+    Ready(Option<Result<ActivePrompt, LoadError>>),
+    /// It has to be waited for.
+    Waiting(Pin<Box<dyn Future<Output = Result<ActivePrompt, LoadError>> + Send + 'a>>),
+}
+
+impl<'a> LoadFuture<'a> {
+    /// What is there already.
+    pub fn ready(loaded: Result<ActivePrompt, LoadError>) -> Self {
+        Self::Ready(Some(loaded))
+    }
+
+    /// What has to be waited for.
+    pub fn waiting(load: impl Future<Output = Result<ActivePrompt, LoadError>> + Send + 'a) -> Self {
+        Self::Waiting(Box::pin(load))
+    }
+}
+
+impl Future for LoadFuture<'_> {
+    type Output = Result<ActivePrompt, LoadError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            // A future that has ended is not polled again.
+            Self::Ready(loaded) => loaded.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Waiting(load) => load.as_mut().poll(context),
+        }
+    }
+}
 
 /// Something that knows which prompt is live.
 pub trait PromptLoader: fmt::Debug + Send + Sync {
@@ -30,8 +66,17 @@ pub struct ActivePrompt {
     pub sha256: Arc<str>,
     /// Where the answer comes from.
     pub source: PromptSource,
+    /// When this process was last told, by the registry or by the fallback file, that this is the active one.
+    pub confirmed: Instant,
+    /// How long ago the registry had said so then; zero unless it comes from a file, or from a registry that was away itself.
+    pub age_before: Duration,
+}
+
+impl ActivePrompt {
     /// How long ago the registry last said that this is the active one.
-    pub age: Duration,
+    pub fn age(&self) -> Duration {
+        self.confirmed.elapsed() + self.age_before
+    }
 }
 
 /// Where an answer comes from.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use moka::future::Cache;
 
 use crate::{
@@ -131,14 +132,18 @@ impl PromptLoadingService {
     /// There is no such agent, or nothing is active for it; or the database is away and the agent was never known to
     /// this process.
     pub async fn get_active_prompt(&self, agent_type: &AgentType) -> Result<LoadedPrompt, VersioningError> {
-        if let Some(cached) = self.0.fresh.get(agent_type).await
-            && cached.is_current()
-        {
-            cached.slot.hits.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "cache hit");
-            return Ok(LoadedPrompt { cached, source: PromptSource::Cache });
+        if let Some(hit) = self.hit(agent_type).await {
+            return Ok(hit);
         }
         self.0.load(agent_type).await
+    }
+
+    /// What is served from memory, if it may be.
+    async fn hit(&self, agent_type: &AgentType) -> Option<LoadedPrompt> {
+        let cached = self.current(agent_type).await?;
+        cached.slot.hits.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "cache hit");
+        Some(LoadedPrompt { cached, source: PromptSource::Cache })
     }
 
     /// Forgets an agent's prompt, so that the next answer is read from the database. What was known stays in reserve
@@ -259,7 +264,11 @@ impl PromptLoadingService {
 
 impl PromptLoader for PromptLoadingService {
     fn load<'a>(&'a self, agent_type: &'a AgentType) -> LoadFuture<'a> {
-        Box::pin(async move {
+        // A look into memory waits for nothing.
+        if let Some(Some(hit)) = self.hit(agent_type).now_or_never() {
+            return LoadFuture::ready(Ok(hit.active()));
+        }
+        LoadFuture::waiting(async move {
             let loaded = self.get_active_prompt(agent_type).await.map_err(|error| {
                 let kind = match error.kind() {
                     ErrorKind::NotFound => LoadErrorKind::NothingActive,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use agents::{
@@ -26,9 +26,10 @@ impl PromptLoader for OnePrompt {
             text: "Be brief.".into(),
             sha256: "".into(),
             source: PromptSource::Fresh,
-            age: Duration::ZERO,
+            confirmed: Instant::now(),
+            age_before: Duration::ZERO,
         };
-        Box::pin(async { Ok(prompt) })
+        LoadFuture::ready(Ok(prompt))
     }
 }
 

@@ -101,7 +101,8 @@ impl LoadedPrompt {
             text: shared.text.clone(),
             sha256: shared.sha256.clone(),
             source: self.source,
-            age: self.age(),
+            confirmed: self.cached.loaded_at,
+            age_before: Duration::ZERO,
         }
     }
 

@@ -98,10 +98,11 @@ impl PromptStore {
         let known = sqlx::query_scalar!("select agent_type from agents where agent_type = any($1)", &names)
             .fetch_all(&self.pool)
             .await?;
+        let known: BTreeSet<_> = known.into_iter().collect();
         let mut refusals = BTreeMap::new();
         for (place, (agent_type, version)) in versions.into_iter().enumerate() {
             let is_explained = place < EXPLAINED;
-            let is_known = known.iter().any(|known| known == agent_type.as_str());
+            let is_known = known.contains(agent_type.as_str());
             let refusal = match (is_known, is_explained) {
                 (true, true) => self.unknown_version(&agent_type, version).await,
                 (false, true) => self.unknown_agent(&agent_type).await,

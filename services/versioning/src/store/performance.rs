@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{PromptStore, write::uncommitted};
 use crate::{
-    AgentType, CallBatchId, CallSource, Latency, Performance, RecordedCall, Version, VersioningError,
-    performance::{BUCKETS, bucket_of, percentile},
+    AgentType, CallBatchId, CallSource, Performance, RecordedCall, Version, VersioningError,
+    metrics::CallFigures,
+    performance::{BUCKETS, bucket_of},
 };
 
 /// What a batch adds to one row.
@@ -213,27 +214,31 @@ impl PromptStore {
             .map(|row| {
                 let count = |count: i64| u64::try_from(count).map_err(VersioningError::inconsistent);
                 let buckets = row.latency_buckets.into_iter().map(count).collect::<Result<Vec<_>, _>>()?;
-                let (calls, answered, scores) = (row.calls, row.calls - row.errors, row.scores);
-                #[expect(clippy::cast_precision_loss, reason = "an average over more than 2^52 calls is as good")]
-                let [all, answered, scored, errors, tokens, counted, priced] =
-                    [calls, answered, scores, row.errors, row.output_tokens, row.counted_calls, row.priced_calls]
-                        .map(|count| count as f64);
-                let latency = match (percentile(&buckets, 0.5), percentile(&buckets, 0.95)) {
-                    (Some(p50_ms), Some(p95_ms)) => {
-                        Some(Latency { mean_ms: row.latency_ms_sum / answered, p50_ms, p95_ms })
-                    }
-                    _ => None,
+                let figures = CallFigures {
+                    calls: count(row.calls)?,
+                    errors: count(row.errors)?,
+                    output_tokens: count(row.output_tokens)?,
+                    counted_calls: count(row.counted_calls)?,
+                    cost_usd: row.cost_usd,
+                    priced_calls: count(row.priced_calls)?,
+                    latency_ms_sum: row.latency_ms_sum,
+                    latency_buckets: buckets,
                 };
+                let scores = count(row.scores)?;
+                #[expect(clippy::cast_precision_loss, reason = "an average over more than 2^52 calls is as good")]
+                let score = (scores > 0).then(|| (row.score_sum / scores as f64, scores));
                 Ok(Performance {
                     source: CallSource::from_name(&row.source)
                         .ok_or_else(|| VersioningError::inconsistent(format!("call source {}", row.source)))?,
                     model: row.model,
-                    calls: count(calls)?,
-                    error_rate: errors / all,
-                    latency,
-                    output_tokens: (row.counted_calls > 0).then(|| tokens / counted),
-                    cost_usd: (row.priced_calls > 0).then(|| row.cost_usd / priced),
-                    score: (scores > 0).then_some((row.score_sum / scored, count(scores)?)),
+                    calls: figures.calls,
+                    error_rate: figures
+                        .error_rate()
+                        .ok_or_else(|| VersioningError::inconsistent("figures of no call"))?,
+                    latency: figures.latency(),
+                    output_tokens: figures.mean_output_tokens(),
+                    cost_usd: figures.mean_cost_usd(),
+                    score,
                     last_call_at: row.last_call_at,
                 })
             })

@@ -60,7 +60,8 @@ impl PromptStore {
         .await
     }
 
-    /// Runs `work` in a transaction that is alone among its like, if the registry holds no agent. Tells whether it ran.
+    /// Writes the seeds in a transaction that is alone among its like, if the registry holds no agent. Tells whether it
+    /// did.
     pub(crate) async fn seed(&self, seeds: &[(AgentType, Insert<'_>, bool)]) -> Result<bool, VersioningError> {
         if self.has_agents().await? {
             // The usual start: no need to wait for anybody.
