@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream::BoxStream};
 
-use crate::{LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage};
+use crate::{LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage, reading::apart};
 
 /// The longest answer that is taken: 4 MiB.
 pub const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -30,15 +30,13 @@ pub struct Answer {
 /// # Errors
 /// When there is no whole answer; [`ModelErrorKind::TooLong`] when it is longer than [`MAX_ANSWER_BYTES`].
 pub async fn complete(model: &dyn LanguageModel, request: &ModelRequest) -> Result<Answer, ModelError> {
-    let started = Instant::now();
-    let call = collect(model.stream(request), started);
-    tokio::time::timeout(request.timeout, call).await.unwrap_or_else(|_| Err(timed_out(request)))
+    let (pieces, timeout) = (model.stream(request), request.timeout);
+    let call = apart(async move { tokio::time::timeout(timeout, collect(pieces)).await });
+    call.await.unwrap_or_else(|_| Err(timed_out(request)))
 }
 
-async fn collect(
-    mut pieces: BoxStream<'static, Result<Piece, ModelError>>,
-    started: Instant,
-) -> Result<Answer, ModelError> {
+async fn collect(mut pieces: BoxStream<'static, Result<Piece, ModelError>>) -> Result<Answer, ModelError> {
+    let started = Instant::now();
     let mut text = String::new();
     let mut time_to_first_token = None;
     while let Some(piece) = pieces.next().await {

@@ -16,6 +16,7 @@ mod model;
 mod models;
 mod name;
 mod prices;
+mod reading;
 mod recorder;
 mod reply;
 mod retries;
