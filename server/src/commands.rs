@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// What is said when a command was told to stop.
-const STOPPED: &str = "told to stop before the work was done; nothing was changed by it";
+const STOPPED: &str = "told to stop before the work was done; run the command again";
 
 /// Runs `work` over a migrated database, and closes it whatever comes of the work.
 async fn with_services(

@@ -1,11 +1,15 @@
 //! What is counted, as Prometheus reads it at `/metrics`.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use agents::CallRecorder;
+use axum::extract::MatchedPath;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder},
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
@@ -16,12 +20,42 @@ use prometheus_client::{
 use sqlx::PgPool;
 use versioning::Services;
 
-/// What requests are counted by. The route is the pattern, not the path, so that there are few.
+/// What requests are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
-    route: String,
+    route: Route,
     status: u16,
+}
+
+/// The pattern, not the path, so that there are few. It is shared with the router, because this is made for every request.
+#[derive(Debug, Clone)]
+struct Route(Option<MatchedPath>);
+
+impl Route {
+    fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("none", MatchedPath::as_str)
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        EncodeLabelValue::encode(&self.as_str(), encoder)
+    }
 }
 
 /// What this process counts.
@@ -41,10 +75,10 @@ impl Metrics {
         Self { registry, requests }
     }
 
-    /// A request was answered.
-    pub fn request(&self, method: &http::Method, route: &str, status: http::StatusCode) {
-        let method = known_method(method);
-        self.requests.get_or_create(&RequestLabels { method, route: route.into(), status: status.as_u16() }).inc();
+    /// A request was answered, by a route if there was one.
+    pub fn request(&self, method: &http::Method, route: Option<MatchedPath>, status: http::StatusCode) {
+        let labels = RequestLabels { method: known_method(method), route: Route(route), status: status.as_u16() };
+        self.requests.get_or_create(&labels).inc();
     }
 
     /// The text that Prometheus reads (OpenMetrics 1.0).

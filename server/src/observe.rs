@@ -1,11 +1,14 @@
 //! Around every request: its id, its time limit, what is logged and counted, and how an error leaves the process.
 
 use std::{
+    future::poll_fn,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Instant,
 };
 
@@ -114,7 +117,14 @@ async fn observe(
     // A model may take longer than anything else; the agents have a limit of their own.
     let is_asked = route.as_ref().is_some_and(|route| ASKS_A_MODEL.contains(&route.as_str()));
     let limit = if is_asked { state.request_timeout + state.agents.limits().longest() } else { state.request_timeout };
-    let mut response = match tokio::time::timeout(limit, answer).await {
+    // What is answered at once, as an active prompt is, needs no clock.
+    let mut answer = pin!(answer);
+    let at_once = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+    let answered = match at_once {
+        Poll::Ready(answered) => Ok(answered),
+        Poll::Pending => tokio::time::timeout(limit, answer).await,
+    };
+    let mut response = match answered {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -147,7 +157,7 @@ async fn observe(
             id = id.as_str(), %method, path = uri.path(), status = status.as_u16(), milliseconds, "answered"
         );
     }
-    state.metrics.request(&method, route.as_ref().map_or("none", MatchedPath::as_str), status);
+    state.metrics.request(&method, route, status);
     response.headers_mut().insert(REQUEST_ID, id.0);
     response
 }

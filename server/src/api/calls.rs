@@ -111,7 +111,7 @@ pub struct RefusedCall {
 /// `database_unavailable` nothing is recorded, and the batch can be sent again. After `outcome_unknown`, or no answer at all, nobody
 /// knows: a batch with a `batch_id` can be sent again all the same, and counts once.
 #[utoipa::path(
-    post, path = "/calls", tag = "agents", operation_id = "record_calls", request_body = RecordCallsRequest,
+    post, path = "/api/v1/calls", tag = "agents", operation_id = "record_calls", request_body = RecordCallsRequest,
     responses(
         (status = 200, description = "What was recorded, and what was not.", body = RecordCallsResponse),
         (status = 413, description = "More than 5,000 calls, or more than 2 MiB.", body = Problem, content_type = "application/problem+json"),
@@ -244,8 +244,9 @@ fn is_name(text: &str) -> bool {
 
 /// Why nothing was recorded, or why nobody knows. The latter says what to do about it.
 fn unrecorded(error: VersioningError, has_id: bool) -> ApiError {
-    let VersioningError::OutcomeUnknown(cause) = &error else { return error.into() };
-    tracing::warn!(error = cause as &dyn std::error::Error, "nobody knows whether a batch of calls was recorded");
+    if !matches!(error, VersioningError::OutcomeUnknown(_)) {
+        return error.into();
+    }
     let detail = if has_id {
         "The connection to the database was lost while the batch was being recorded. Send it again with the same batch_id: \
          it counts once."
@@ -253,5 +254,5 @@ fn unrecorded(error: VersioningError, has_id: bool) -> ApiError {
         "The connection to the database was lost while the batch was being recorded, and it may be. Give batches a batch_id: \
          then one can be sent again, and counts once."
     };
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail)
+    ApiError::from(error).saying(detail)
 }

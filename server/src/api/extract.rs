@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
-use versioning::{AgentType, Version};
+use versioning::{AgentType, InvalidInput, Version};
 
 use super::problem::ApiError;
 
@@ -136,7 +136,9 @@ impl<S: Send + Sync> FromRequestParts<S> for AgentPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let segments = segments(parts, state).await?;
-        Ok(Self(segment(&segments, "agent_type").parse()?))
+        let agent_type = segment(&segments, "agent_type");
+        let refused = |invalid: InvalidInput| ApiError::from(invalid).about(agent_type, None);
+        Ok(Self(agent_type.parse().map_err(refused)?))
     }
 }
 
@@ -145,7 +147,9 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let segments = segments(parts, state).await?;
-        Ok(Self(segment(&segments, "agent_type").parse()?, segment(&segments, "version").parse()?))
+        let (agent_type, version) = (segment(&segments, "agent_type"), segment(&segments, "version"));
+        let refused = |invalid: InvalidInput| ApiError::from(invalid).about(agent_type, Some(version));
+        Ok(Self(agent_type.parse().map_err(refused)?, version.parse().map_err(refused)?))
     }
 }
 

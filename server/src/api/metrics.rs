@@ -194,7 +194,7 @@ pub struct FailureResponse {
 /// Versions that were created, calls with their latency and errors, promotions, lengths of prompts, and hits of this node's
 /// cache: of one agent, or of all.
 #[utoipa::path(
-    get, path = "/metrics/prompts", tag = "prompts", operation_id = "prompt_metrics",
+    get, path = "/api/v1/metrics/prompts", tag = "prompts", operation_id = "prompt_metrics",
     params(
         ("agent_type" = Option<String>, Query, description = "One agent; all of them, if it is left out.", example = "backend_dev"),
         ("range" = Option<String>, Query, description = "`24h`, `7d`, `30d`, `90d` or `52w`; `7d`, if it is left out.", example = "7d"),

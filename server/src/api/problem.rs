@@ -62,6 +62,12 @@ impl ApiError {
         Self { field: Some(field.into()), ..self }
     }
 
+    /// The same in other words, where more can be said of the way forward.
+    #[must_use]
+    pub fn saying(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -378,6 +378,7 @@ async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options
     assert_eq!(write("versions", first).await, 400);
     let no_version = json!({ "agent_type": "writer", "version": "01.0.0", "prompt_text": "x" });
     assert_eq!(write("versions", no_version).await, 400);
+    node.curl(&["-H", "x-request-id: the-one"], "/api/v1/prompts/writer/1.0").await.unwrap();
     node.active("writer").await;
     node.active("writer").await;
     for (message, version, request) in [
@@ -385,6 +386,7 @@ async fn what_happens_is_logged_with_agent_and_version(_: PgPoolOptions, options
         ("version promoted", "1.0.0", Some("the-one")),
         ("refused", "1.0.0", Some("the-one")),
         ("refused", "01.0.0", Some("the-one")),
+        ("refused", "1.0", Some("the-one")),
         ("cache miss", "1.0.0", None),
         ("cache hit", "1.0.0", None),
     ] {

@@ -82,7 +82,7 @@ pub struct RespondResponse {
 /// It answers with the prompt that is live, and says which version that was. With `Accept: text/event-stream` the answer streams:
 /// an event `prompt` with the version, any number of events `text`, and one `end` or `error`.
 #[utoipa::path(
-    post, path = "/agents/{agent_type}/respond", tag = "agents", operation_id = "respond", request_body = RespondRequest,
+    post, path = "/api/v1/agents/{agent_type}/respond", tag = "agents", operation_id = "respond", request_body = RespondRequest,
     params(("agent_type" = String, Path, description = "The agent.")),
     responses(
         (status = 200, description = "The answer.", body = RespondResponse),

@@ -20,7 +20,7 @@ use crate::{
 ///
 /// At the end of the set.
 #[utoipa::path(
-    post, path = "/lab/sets/{id}/cases", tag = "lab", operation_id = "add_case",
+    post, path = "/api/v1/lab/sets/{id}/cases", tag = "lab", operation_id = "add_case",
     request_body = CaseRequest,
     params(("id" = String, Path, description = "The set.")),
     responses(
@@ -43,7 +43,7 @@ pub async fn add_case(
 ///
 /// Its place in the set stays.
 #[utoipa::path(
-    put, path = "/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "replace_case",
+    put, path = "/api/v1/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "replace_case",
     request_body = CaseRequest,
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
@@ -65,7 +65,7 @@ pub async fn replace_case(
 ///
 /// Runs keep their copies.
 #[utoipa::path(
-    delete, path = "/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "delete_case",
+    delete, path = "/api/v1/lab/sets/{id}/cases/{case_id}", tag = "lab", operation_id = "delete_case",
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
         (status = 204, description = "It is gone."),
@@ -81,7 +81,7 @@ pub async fn delete_case(State(state): State<AppState>, Ids(id, case_id): Ids) -
 ///
 /// The copy follows it, under a name of its own.
 #[utoipa::path(
-    post, path = "/lab/sets/{id}/cases/{case_id}/duplicate", tag = "lab", operation_id = "duplicate_case",
+    post, path = "/api/v1/lab/sets/{id}/cases/{case_id}/duplicate", tag = "lab", operation_id = "duplicate_case",
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(
         (status = 201, description = "The copy.", body = PlacedCase),
@@ -97,7 +97,7 @@ pub async fn duplicate_case(
 
 /// Move a case
 #[utoipa::path(
-    post, path = "/lab/sets/{id}/cases/{case_id}/move", tag = "lab", operation_id = "move_case",
+    post, path = "/api/v1/lab/sets/{id}/cases/{case_id}/move", tag = "lab", operation_id = "move_case",
     request_body = MoveCaseRequest,
     params(("id" = String, Path, description = "The set."), ("case_id" = String, Path, description = "The case.")),
     responses(

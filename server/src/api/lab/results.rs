@@ -25,7 +25,7 @@ use crate::{
 ///
 /// Case by case, with both answers, their checks and what judges said.
 #[utoipa::path(
-    get, path = "/lab/runs/{id}/results", tag = "lab", operation_id = "get_results",
+    get, path = "/api/v1/lab/runs/{id}/results", tag = "lab", operation_id = "get_results",
     params(
         ("id" = String, Path, description = "The run."),
         ("filter" = Option<String>, Query, description = "`all` (if not given), `differs`, `a_fails`, `b_fails` or `flipped`."),
@@ -54,7 +54,7 @@ pub async fn get_results(
 ///
 /// What may be said, the evidence in one sentence, and every figure that it rests on.
 #[utoipa::path(
-    get, path = "/lab/runs/{id}/verdict", tag = "lab", operation_id = "get_verdict",
+    get, path = "/api/v1/lab/runs/{id}/verdict", tag = "lab", operation_id = "get_verdict",
     params(("id" = String, Path, description = "The run.")),
     responses(
         (status = 200, description = "The verdict.", body = Report),
@@ -69,7 +69,7 @@ pub async fn get_verdict(State(state): State<AppState>, Ids(id, _): Ids) -> Resu
 ///
 /// Every answer with its figures.
 #[utoipa::path(
-    get, path = "/lab/runs/{id}/export", tag = "lab", operation_id = "export_results",
+    get, path = "/api/v1/lab/runs/{id}/export", tag = "lab", operation_id = "export_results",
     params(
         ("id" = String, Path, description = "The run."),
         ("format" = Option<String>, Query, description = "`csv`, or `jsonl` (if not given)."),
@@ -97,7 +97,7 @@ pub async fn export_results(
 ///
 /// Two answers whose versions are hidden, in an order and with sides of the reviewer's own.
 #[utoipa::path(
-    get, path = "/lab/runs/{id}/review", tag = "lab", operation_id = "next_pair",
+    get, path = "/api/v1/lab/runs/{id}/review", tag = "lab", operation_id = "next_pair",
     params(("id" = String, Path, description = "The run."), ("reviewer" = String, Query, description = "Who reviews.")),
     responses(
         (status = 200, description = "The pair.", body = BlindPair),
@@ -124,7 +124,7 @@ pub async fn next_pair(
 ///
 /// Until the review ends, a second vote of a reviewer on a pair replaces the first.
 #[utoipa::path(
-    post, path = "/lab/runs/{id}/votes", tag = "lab", operation_id = "vote", request_body = VoteRequest,
+    post, path = "/api/v1/lab/runs/{id}/votes", tag = "lab", operation_id = "vote", request_body = VoteRequest,
     params(("id" = String, Path, description = "The run.")),
     responses(
         (status = 204, description = "The vote is kept."),
@@ -148,7 +148,7 @@ pub async fn vote(
 /// For everybody, and for good: what was voted is counted and shown from then on, and nobody votes any more. Where votes
 /// decide, every pair needs one first.
 #[utoipa::path(
-    post, path = "/lab/runs/{id}/review/end", tag = "lab", operation_id = "end_review",
+    post, path = "/api/v1/lab/runs/{id}/review/end", tag = "lab", operation_id = "end_review",
     params(("id" = String, Path, description = "The run.")),
     responses(
         (status = 200, description = "The run.", body = Run),
@@ -165,7 +165,7 @@ pub async fn end_review(State(state): State<AppState>, Ids(id, _): Ids) -> Resul
 /// A person decides, once, with a reason. If it is to go live, it is promoted when it is above the active version; else its text
 /// becomes the next patch.
 #[utoipa::path(
-    post, path = "/lab/runs/{id}/winner", tag = "lab", operation_id = "choose_winner",
+    post, path = "/api/v1/lab/runs/{id}/winner", tag = "lab", operation_id = "choose_winner",
     request_body = ChooseWinnerRequest,
     params(("id" = String, Path, description = "The run.")),
     responses(

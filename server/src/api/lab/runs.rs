@@ -27,7 +27,7 @@ const SHOWN: usize = 20;
 ///
 /// It is durable: it goes on when the server is killed, and nodes share it. Ask for it again to see how far it is.
 #[utoipa::path(
-    post, path = "/lab/runs", tag = "lab", operation_id = "start_run", request_body = StartRunRequest,
+    post, path = "/api/v1/lab/runs", tag = "lab", operation_id = "start_run", request_body = StartRunRequest,
     responses(
         (status = 201, description = "The run.", body = Run),
         (status = 400, description = "A value breaks its rule, the set is empty, a variable has no value, or a judge is missing.", body = Problem, content_type = "application/problem+json"),
@@ -47,7 +47,7 @@ pub async fn start_run(
 ///
 /// The exact messages, tokens and cost by estimate. Nothing is called and nothing is written.
 #[utoipa::path(
-    post, path = "/lab/dry-run", tag = "lab", operation_id = "dry_run", request_body = StartRunRequest,
+    post, path = "/api/v1/lab/dry-run", tag = "lab", operation_id = "dry_run", request_body = StartRunRequest,
     responses(
         (status = 200, description = "What it would do.", body = DryRun),
         (status = 400, description = "As for a run.", body = Problem, content_type = "application/problem+json"),
@@ -68,7 +68,7 @@ pub async fn dry_run(
 /// A run of answers that were produced elsewhere: `outputs` has one JSON object a line, with `case`, `side` (`a` or `b`),
 /// `output`, and as far as known `repeat`, `latency_ms`, `time_to_first_token_ms`, `input_tokens`, `output_tokens`, `cost_usd`.
 #[utoipa::path(
-    post, path = "/lab/runs/outputs", tag = "lab", operation_id = "import_outputs", request_body = StartRunRequest,
+    post, path = "/api/v1/lab/runs/outputs", tag = "lab", operation_id = "import_outputs", request_body = StartRunRequest,
     responses(
         (status = 201, description = "The run.", body = Run),
         (status = 400, description = "The outputs cannot be read: `detail` names line and column. Nothing was taken.", body = Problem, content_type = "application/problem+json"),
@@ -88,7 +88,7 @@ pub async fn import_outputs(
 ///
 /// Latest first. If there are more, the header `Link` names the next page.
 #[utoipa::path(
-    get, path = "/lab/runs", tag = "lab", operation_id = "list_runs",
+    get, path = "/api/v1/lab/runs", tag = "lab", operation_id = "list_runs",
     params(
         ("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev"),
         ("limit" = Option<u32>, Query, description = "Runs on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
@@ -111,7 +111,7 @@ pub async fn list_runs(State(state): State<AppState>, parameters: Parameters) ->
 ///
 /// How far it is, and what it cost so far.
 #[utoipa::path(
-    get, path = "/lab/runs/{id}", tag = "lab", operation_id = "get_run",
+    get, path = "/api/v1/lab/runs/{id}", tag = "lab", operation_id = "get_run",
     params(("id" = String, Path, description = "The run.")),
     responses(
         (status = 200, description = "The run.", body = Run),
@@ -126,7 +126,7 @@ pub async fn get_run(State(state): State<AppState>, Ids(id, _): Ids) -> Result<J
 ///
 /// Calls under way are dropped; what was answered stays.
 #[utoipa::path(
-    post, path = "/lab/runs/{id}/cancel", tag = "lab", operation_id = "cancel_run",
+    post, path = "/api/v1/lab/runs/{id}/cancel", tag = "lab", operation_id = "cancel_run",
     params(("id" = String, Path, description = "The run.")),
     responses(
         (status = 200, description = "The run.", body = Run),

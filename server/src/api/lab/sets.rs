@@ -31,7 +31,7 @@ const MAX_IMPORT: usize = 10 * 1024 * 1024;
 ///
 /// Which providers can be reached, with their models, and how to configure those that cannot.
 #[utoipa::path(
-    get, path = "/lab/models", tag = "lab", operation_id = "list_models",
+    get, path = "/api/v1/lab/models", tag = "lab", operation_id = "list_models",
     responses((status = 200, description = "Every provider.", body = Vec<ProviderResponse>)),
 )]
 pub async fn list_models(State(state): State<AppState>) -> Json<Vec<ProviderResponse>> {
@@ -42,7 +42,7 @@ pub async fn list_models(State(state): State<AppState>) -> Json<Vec<ProviderResp
 ///
 /// By agent and name. If there are more, the header `Link` names the next page.
 #[utoipa::path(
-    get, path = "/lab/sets", tag = "lab", operation_id = "list_sets",
+    get, path = "/api/v1/lab/sets", tag = "lab", operation_id = "list_sets",
     params(
         ("agent_type" = Option<String>, Query, description = "Of this agent alone.", example = "backend_dev"),
         ("limit" = Option<u32>, Query, description = "Sets on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
@@ -63,7 +63,7 @@ pub async fn list_sets(State(state): State<AppState>, parameters: Parameters) ->
 
 /// Create a set
 #[utoipa::path(
-    post, path = "/lab/sets", tag = "lab", operation_id = "create_set", request_body = CreateSetRequest,
+    post, path = "/api/v1/lab/sets", tag = "lab", operation_id = "create_set", request_body = CreateSetRequest,
     responses(
         (status = 201, description = "The set.", body = TestSet),
         (status = 400, description = "A value breaks its rule; `detail` names the case.", body = Problem, content_type = "application/problem+json"),
@@ -86,7 +86,7 @@ pub async fn create_set(
 ///
 /// With its cases, in order, page by page: if there are more, the header `Link` names the next page.
 #[utoipa::path(
-    get, path = "/lab/sets/{id}", tag = "lab", operation_id = "get_set",
+    get, path = "/api/v1/lab/sets/{id}", tag = "lab", operation_id = "get_set",
     params(
         ("id" = String, Path, description = "The set."),
         ("limit" = Option<u32>, Query, description = "Cases on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
@@ -122,7 +122,7 @@ pub async fn get_set(
 
 /// Rename a set
 #[utoipa::path(
-    patch, path = "/lab/sets/{id}", tag = "lab", operation_id = "rename_set", request_body = RenameSetRequest,
+    patch, path = "/api/v1/lab/sets/{id}", tag = "lab", operation_id = "rename_set", request_body = RenameSetRequest,
     params(("id" = String, Path, description = "The set.")),
     responses(
         (status = 200, description = "The set, without its cases.", body = SetSummary),
@@ -144,7 +144,7 @@ pub async fn rename_set(
 ///
 /// Runs keep their copies of its cases.
 #[utoipa::path(
-    delete, path = "/lab/sets/{id}", tag = "lab", operation_id = "delete_set",
+    delete, path = "/api/v1/lab/sets/{id}", tag = "lab", operation_id = "delete_set",
     params(("id" = String, Path, description = "The set.")),
     responses(
         (status = 204, description = "It is gone."),
@@ -161,7 +161,7 @@ pub async fn delete_set(State(state): State<AppState>, Ids(id, _): Ids) -> Resul
 /// Adds the cases of a file at the end of a set, all or none. The format is that of `Content-Type` (`text/csv`,
 /// `application/jsonl`, `application/yaml` for the `tests:` of promptfoo), or of `format`.
 #[utoipa::path(
-    post, path = "/lab/sets/{id}/import", tag = "lab", operation_id = "import_cases",
+    post, path = "/api/v1/lab/sets/{id}/import", tag = "lab", operation_id = "import_cases",
     request_body(content((String = "text/csv"), (String = "application/jsonl"), (String = "application/yaml"))),
     params(
         ("id" = String, Path, description = "The set."),
@@ -201,7 +201,7 @@ pub async fn import_cases(
 
 /// Export cases
 #[utoipa::path(
-    get, path = "/lab/sets/{id}/export", tag = "lab", operation_id = "export_cases",
+    get, path = "/api/v1/lab/sets/{id}/export", tag = "lab", operation_id = "export_cases",
     params(
         ("id" = String, Path, description = "The set."),
         ("format" = Option<String>, Query, description = "`csv`, `json-lines` (if not given) or `promptfoo`."),

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// On every node: the next answer is read from the database. Not needed after a promotion, which does it by itself.
 #[utoipa::path(
-    delete, path = "/prompts/cache/{agent_type}", tag = "cache", operation_id = "clear_cache",
+    delete, path = "/api/v1/prompts/cache/{agent_type}", tag = "cache", operation_id = "clear_cache",
     params(("agent_type" = String, Path, description = "Whose prompt it is.", example = "backend_dev")),
     responses(
         (status = 200, description = "What was done.", body = CacheClearedResponse),
@@ -38,7 +38,7 @@ pub async fn clear_cache(
 ///
 /// Of this node, since its server started.
 #[utoipa::path(
-    get, path = "/prompts/cache/stats", tag = "cache", operation_id = "cache_stats",
+    get, path = "/api/v1/prompts/cache/stats", tag = "cache", operation_id = "cache_stats",
     responses((status = 200, description = "What the cache holds and did.", body = CacheStatsResponse)),
 )]
 pub async fn cache_stats(State(state): State<AppState>) -> Json<CacheStatsResponse> {

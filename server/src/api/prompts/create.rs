@@ -17,7 +17,7 @@ use crate::{
 ///
 /// The version is a draft until it is promoted. An agent that does not exist yet begins with it.
 #[utoipa::path(
-    post, path = "/prompts/versions", tag = "prompts", operation_id = "create_version",
+    post, path = "/api/v1/prompts/versions", tag = "prompts", operation_id = "create_version",
     request_body = CreateVersionRequest,
     responses(
         (status = 201, description = "The version that was created.", body = VersionResponse),
@@ -40,7 +40,7 @@ pub async fn create_version(
 ///
 /// The next free patch number of the active version's line. It is active at once.
 #[utoipa::path(
-    post, path = "/prompts/patch", tag = "prompts", operation_id = "create_patch",
+    post, path = "/api/v1/prompts/patch", tag = "prompts", operation_id = "create_patch",
     request_body = CreatePatchRequest,
     responses(
         (status = 201, description = "The patch, which is active.", body = VersionResponse),
@@ -64,7 +64,7 @@ pub async fn create_patch(
 ///
 /// The way to undo: the text of an earlier version becomes the next free patch, active at once.
 #[utoipa::path(
-    post, path = "/prompts/reissue", tag = "prompts", operation_id = "reissue",
+    post, path = "/api/v1/prompts/reissue", tag = "prompts", operation_id = "reissue",
     request_body = ReissueRequest,
     responses(
         (status = 201, description = "The new version, which is active.", body = VersionResponse),

@@ -78,7 +78,7 @@ pub enum PromptEvent {
 /// database is back. A comment comes after some seconds without anything else (5, unless the server is
 /// set otherwise); `Verbatim-Heartbeat` says after how many, so that a reader can tell a network that has gone mute.
 #[utoipa::path(
-    get, path = "/prompts/events", tag = "prompts", operation_id = "follow_prompts",
+    get, path = "/api/v1/prompts/events", tag = "prompts", operation_id = "follow_prompts",
     params(
         ("agent_type" = Option<String>, Query, description = "The agents, with commas between or several times; all without it."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was read; one that is none is ignored."),

@@ -16,7 +16,7 @@ use crate::{
 /// The version becomes the active one, in place of the one that is. It must be above everything that was active
 /// before; to bring back an earlier text, reissue it. Promoting the active version again changes nothing and succeeds.
 #[utoipa::path(
-    post, path = "/prompts/promote", tag = "prompts", operation_id = "promote",
+    post, path = "/api/v1/prompts/promote", tag = "prompts", operation_id = "promote",
     request_body = PromoteRequest,
     responses(
         (status = 200, description = "The version, which is active.", body = VersionResponse),

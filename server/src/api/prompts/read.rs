@@ -30,7 +30,7 @@ const STALE: HeaderName = HeaderName::from_static("verbatim-stale");
 ///
 /// Newest first, without their texts. If there are more, the header `Link` names the next page.
 #[utoipa::path(
-    get, path = "/prompts/{agent_type}/versions", tag = "prompts", operation_id = "list_versions",
+    get, path = "/api/v1/prompts/{agent_type}/versions", tag = "prompts", operation_id = "list_versions",
     params(
         ("agent_type" = String, Path, description = "Whose prompt it is.", example = "backend_dev"),
         ("limit" = Option<u32>, Query, description = "Versions on a page: 1 to 200, 50 if not given.", minimum = 1, maximum = 200),
@@ -78,7 +78,7 @@ fn page(parameters: Parameters) -> Result<(u32, Option<PageCursor>), ApiError> {
 /// 304 without a body. The header `Verbatim-Stale: true` says that the database is away and this is the last version
 /// known to be active.
 #[utoipa::path(
-    get, path = "/prompts/{agent_type}/active", tag = "prompts", operation_id = "get_active",
+    get, path = "/api/v1/prompts/{agent_type}/active", tag = "prompts", operation_id = "get_active",
     params(
         ("agent_type" = String, Path, description = "Whose prompt it is.", example = "backend_dev"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
@@ -110,7 +110,7 @@ pub async fn get_active(
 ///
 /// Any version with its text.
 #[utoipa::path(
-    get, path = "/prompts/{agent_type}/{version}", tag = "prompts", operation_id = "get_version",
+    get, path = "/api/v1/prompts/{agent_type}/{version}", tag = "prompts", operation_id = "get_version",
     params(
         ("agent_type" = String, Path, description = "Whose prompt it is.", example = "backend_dev"),
         ("version" = String, Path, description = "`major.minor.patch`", example = "1.0.0"),
