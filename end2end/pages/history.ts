@@ -7,6 +7,8 @@ export class HistoryPage {
   readonly count: Locator;
   readonly compare: Locator;
   readonly steps: Locator;
+  /** What was chosen on another page. */
+  readonly carried: Locator;
   /** In sight only where the rows are blocks. */
   readonly sort: Locator;
   readonly timeLine: Locator;
@@ -17,6 +19,7 @@ export class HistoryPage {
     this.count = page.getByRole("heading", { name: /versions?$/ });
     this.compare = page.getByRole("button", { name: "Compare the chosen" });
     this.steps = page.getByRole("navigation", { name: "Pages", exact: true });
+    this.carried = page.getByText("Chosen on another page:");
     this.sort = page.getByRole("navigation", { name: "Sort" });
     this.timeLine = page.getByRole("region", { name: "What was live when" }).getByRole("listitem");
     this.done = page.locator("tr.done");

@@ -88,15 +88,15 @@ test("many versions come in pages", async ({ page, registry, auditThemes }) => {
   await expect(history.count).toHaveText("120 versions");
   await expect(history.versions).toHaveCount(50);
   await expect(history.steps).toContainText("Page 1 of 3");
-  await expect(history.steps.getByRole("link")).toHaveCount(1);
-  await history.steps.getByRole("link", { name: "Next page" }).click();
+  await expect(history.steps.getByRole("button")).toHaveCount(1);
+  await history.steps.getByRole("button", { name: "Next page" }).click();
   await expect(history.versions.first()).toHaveText("1.0.69");
   await expect(page).toHaveURL(/page=2/);
-  await expect(history.steps.getByRole("link")).toHaveCount(2);
-  await history.steps.getByRole("link", { name: "Next page" }).click();
+  await expect(history.steps.getByRole("button")).toHaveCount(2);
+  await history.steps.getByRole("button", { name: "Next page" }).click();
   await expect(history.versions.last()).toHaveText("1.0.0");
   await expect(history.versions).toHaveCount(20);
-  await expect(history.steps.getByRole("link", { name: "Next page" })).toBeHidden();
+  await expect(history.steps.getByRole("button", { name: "Next page" })).toBeHidden();
   await page.reload();
   await expect(history.versions).toHaveCount(20);
   await auditThemes();
@@ -123,6 +123,26 @@ test("any two are chosen and compared", async ({ page, registry, auditThemes }) 
   await expect(comparison.sides).toContainText(["1.2.0", "1.0.0"]);
   await hydrated(page);
   await auditThemes();
+});
+
+test("any two of different pages are chosen and compared", async ({ page, registry, auditThemes }) => {
+  const agent = await registry.agent("Text 0.\n");
+  for (let patch = 1; patch < 60; patch += 1) await registry.create(agent, `1.0.${patch}`, `Text ${patch}.\n`);
+  const history = new HistoryPage(page);
+  await history.open(agent, "?q=Text");
+  await history.pick("1.0.55", "head").check();
+  await history.steps.getByRole("button", { name: "Next page" }).click();
+  await expect(history.carried).toHaveText("Chosen on another page: base 1.0.58 head 1.0.55");
+  await expect(history.versions.last()).toHaveText("1.0.0");
+  await history.pick("1.0.3", "base").check();
+  await expect(history.carried.getByRole("radio", { name: "base" })).not.toBeChecked();
+  await history.steps.getByRole("button", { name: "Newer page" }).click();
+  await expect(history.carried).toHaveText("Chosen on another page: base 1.0.3");
+  await expect(history.pick("1.0.55", "head")).toBeChecked();
+  await auditThemes();
+  await history.compare.click();
+  await expect(page).toHaveURL(new RegExp(`/agents/${agent}/compare\\?base=1.0.3&head=1.0.55$`));
+  await expect(new ComparisonPage(page).sides).toContainText(["1.0.3", "1.0.55"]);
 });
 
 test("a promotion marks its row, and stays on the filtered page", async ({ page, registry, auditThemes }) => {

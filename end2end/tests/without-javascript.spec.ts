@@ -21,7 +21,7 @@ test("versions are read, filtered, sorted and paged", async ({ page, registry })
   const history = new HistoryPage(page);
   await expect(history.versions).toHaveCount(50);
   await expect(history.versions.first()).toHaveText("1.0.51");
-  await history.steps.getByRole("link", { name: "Next page" }).click();
+  await history.steps.getByRole("button", { name: "Next page" }).click();
   await expect(history.versions).toHaveText(["1.0.1", "1.0.0"]);
   await history.column("Version").getByRole("link").click();
   await history.column("Version").getByRole("link").click();

@@ -1,5 +1,7 @@
 //! Every version of an agent, or of all agents: found, sorted, compared, promoted.
 
+mod time_line;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -9,7 +11,7 @@ use leptos_router::{
 
 use crate::{
     AppError,
-    api::{HistoryFilter, HistoryLine, HistoryPage, LiveSpan, Overview, history},
+    api::{HistoryFilter, HistoryLine, HistoryPage, Overview, history},
     components::{
         address::{turned, with},
         agent_header::AgentHeader,
@@ -18,8 +20,9 @@ use crate::{
         relative_time::RelativeTime,
         version_chip::VersionChip,
     },
-    words::{counted, duration, signed, thousands},
+    words::{counted, signed, thousands},
 };
+use time_line::TimeLine;
 
 /// The history of one agent, or of all of them with a filter.
 #[component]
@@ -200,25 +203,31 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
     })
     .collect_view();
     let done = query.get("done").unwrap_or_default();
+    let picks = ["base", "head"].map(|side| Pick::of(side, &query));
     let lines = rows
         .iter()
         .enumerate()
         .map(|(index, row)| {
             let promote = format!("{place}{}", with(&query, "promote", &named(row, is_for_all)));
             let is_done = named(row, is_for_all) == done;
-            view! { <Line row=row.clone() now=now.seconds promote index is_for_all is_done /> }
+            let chosen = picks.each_ref().map(|pick| pick.is_of(index, row));
+            view! { <Line row=row.clone() now=now.seconds promote chosen is_for_all is_done /> }
         })
         .collect_view();
-    let compare = if is_for_all { "/compare".to_owned() } else { format!("/agents/{}/compare", filter.agent) };
-    let can_compare = rows.len() > 1;
+    let carried = carried(&picks, &rows, is_for_all);
+    let can_compare = rows.len() > 1 || carried.is_some();
     let current = filter.page.max(1);
     let steps = (pages > 1).then(|| {
+        // Buttons of the form, so that what is chosen here is still chosen there.
         let link = |page: u32, label: &'static str, rel: &'static str| {
-            let address = format!("{place}{}", with(&query, "page", &page.to_string()));
-            view! { <a class="button" href=address data-page=rel>{label}</a> }
+            let page = page.to_string();
+            view! { <button type="submit" formaction=place.clone() name="page" value=page data-page=rel>{label}</button> }
         };
+        let kept = query.clone().into_iter().filter(|(name, _)| KEPT.contains(&name.as_ref()));
+        let kept = kept.map(|(name, value)| view! { <input type="hidden" name=name.to_string() value=value /> }).collect_view();
         view! {
             <nav class="steps" aria-label="Pages">
+                {kept}
                 {(current > 1).then(|| link(current - 1, "Newer page", "prev"))}
                 <span class="faint">{format!("Page {} of {}", thousands(current), thousands(pages))}</span>
                 {(current < pages).then(|| link(current + 1, "Next page", "next"))}
@@ -232,7 +241,7 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
     view! {
         <div class="beside history" class:alone=is_for_all data-live="versions" data-of=agent>
             <section aria-labelledby="versions-title">
-                <form method="get" action=compare>
+                <form method="get" action="/compare">
                     <div class="list-head">
                         <h2 id="versions-title">{counted(total, "version", "versions")}</h2>
                         {can_compare
@@ -243,6 +252,7 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
                                 }
                             })}
                     </div>
+                    {carried}
                     // Where rows become blocks there are no heads of columns to sort by.
                     <nav class="sort" aria-label="Sort">
                         <span class="faint small">"Sort by"</span>
@@ -268,8 +278,8 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
                         </thead>
                         <tbody>{lines}</tbody>
                     </table>
+                    {steps}
                 </form>
-                {steps}
             </section>
             {time_line}
         </div>
@@ -319,24 +329,79 @@ fn named(row: &HistoryLine, is_for_all: bool) -> String {
     if is_for_all { format!("{}@{}", row.agent_type, row.version) } else { row.version.clone() }
 }
 
+/// What a page of the history passes on to the next one, beside what is chosen.
+const KEPT: [&str; 6] = ["agent", "author", "status", "q", "sort", "dir"];
+
+/// The version that is chosen for one side of a comparison.
+struct Pick {
+    side: &'static str,
+    /// `agent@version`, where it was chosen on another page.
+    chosen: Option<String>,
+}
+
+impl Pick {
+    fn of(side: &'static str, query: &ParamsMap) -> Self {
+        let is_version = |name: &String| {
+            name.split_once('@').is_some_and(|(agent, version)| {
+                agent.parse::<versioning::AgentType>().is_ok() && version.parse::<versioning::Version>().is_ok()
+            })
+        };
+        Self { side, chosen: query.get(side).filter(is_version) }
+    }
+
+    /// Whether it is this row: the two newest, until others are chosen.
+    fn is_of(&self, index: usize, row: &HistoryLine) -> bool {
+        match &self.chosen {
+            Some(chosen) => *chosen == named(row, true),
+            None => index == usize::from(self.side == "base"),
+        }
+    }
+}
+
+/// What was chosen and is not on this page. It stands among the choices of its side, so that another one replaces it.
+fn carried(picks: &[Pick; 2], rows: &[HistoryLine], is_for_all: bool) -> Option<AnyView> {
+    let elsewhere = picks.iter().filter_map(|Pick { side, chosen }| {
+        let chosen = chosen.clone().filter(|chosen| rows.iter().all(|row| named(row, true) != *chosen))?;
+        let name = if is_for_all { chosen.as_str() } else { chosen.split_once('@').map_or("", |(_, version)| version) };
+        let name = name.to_owned();
+        Some(view! {
+            <label>
+                <input type="radio" name=*side value=chosen checked />
+                {*side}
+                " "
+                <span class="version">{name}</span>
+            </label>
+        })
+    });
+    let elsewhere: Vec<_> = elsewhere.collect();
+    (!elsewhere.is_empty())
+        .then(|| view! { <p class="carried small">"Chosen on another page:" {elsewhere}</p> }.into_any())
+}
+
 #[component]
-fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: bool, is_done: bool) -> impl IntoView {
-    let name = named(&row, is_for_all);
+fn Line(
+    row: HistoryLine,
+    now: i64,
+    promote: String,
+    chosen: [bool; 2],
+    is_for_all: bool,
+    is_done: bool,
+) -> impl IntoView {
+    let (name, full_name) = (named(&row, is_for_all), named(&row, true));
     let HistoryLine { agent_type, version, status, created_at, created_by, notes, char_count, char_change } = row;
     let base = format!("/agents/{agent_type}");
-    // The two newest, until others are chosen.
-    let pick = |side: &'static str, title: &'static str, chosen: usize| {
+    let pick = |side: &'static str, title: &'static str, is_chosen: bool| {
         let label = format!("{} {version} as the {side}", if is_for_all { agent_type.as_str() } else { "Compare" });
         view! {
             <label>
-                <input type="radio" name=side value=name.clone() aria-label=label checked=index == chosen />
+                <input type="radio" name=side value=full_name.clone() aria-label=label checked=is_chosen />
                 <span class="side-name">{title}</span>
             </label>
         }
     };
     let picks = view! {
-        {pick("base", "Base", 1)}
-        {pick("head", "Head", 0)}
+        {pick("base", "Base", chosen[0])}
+        {pick("head", "Head", chosen[1])}
     };
     let place_id = format!("do-{name}");
     let action = match status.as_str() {
@@ -372,73 +437,6 @@ fn Line(row: HistoryLine, now: i64, promote: String, index: usize, is_for_all: b
                 {action}
             </td>
         </tr>
-    }
-    .into_any()
-}
-
-/// Stretches that are shown at once; the others unfold.
-const SHOWN_SPANS: usize = 12;
-
-/// What was live when, each with a bar as long as it was live.
-#[component]
-fn TimeLine(spans: Vec<LiveSpan>, are_more: bool, now: i64, agent: String) -> impl IntoView {
-    let length = |span: &LiveSpan| (span.until.as_ref().map_or(now, |until| until.seconds) - span.from.seconds).max(0);
-    let longest = spans.iter().map(length).max().unwrap_or(0).max(1);
-    let mut lines: Vec<AnyView> = spans
-        .into_iter()
-        .map(|span| {
-            let seconds = length(&span);
-            let share = (seconds * 100 / longest).max(1);
-            live_span(span, seconds, share, now, &agent)
-        })
-        .collect();
-    let count = lines.len();
-    let rest = lines.split_off(lines.len().min(SHOWN_SPANS));
-    let rest = (!rest.is_empty()).then(|| {
-        view! {
-            <details id="earlier-spans">
-                <summary>{format!("{} before that", thousands(rest.len() as u64))}</summary>
-                <ol class="events">{rest}</ol>
-            </details>
-        }
-    });
-    let cut = are_more.then(|| {
-        let address = format!("/agents/{agent}?status=superseded");
-        view! {
-            <p class="faint small">
-                {format!("Only the last {count} are shown. ")} <a href=address>"All versions that are no longer live"</a>
-            </p>
-        }
-    });
-    view! {
-        <section class="activity time-line" aria-labelledby="time-line-title">
-            <h2 id="time-line-title">"What was live when"</h2>
-            <ol class="events">{lines}</ol>
-            {rest}
-            {cut}
-        </section>
-    }
-    .into_any()
-}
-
-/// A stretch, with a bar of `share` percent.
-fn live_span(span: LiveSpan, seconds: i64, share: i64, now: i64, agent: &str) -> AnyView {
-    let length = duration(seconds).unwrap_or_else(|| "under a minute".into());
-    let is_live = span.until.is_none();
-    let by = span.by.map(|name| format!(" · by {name}"));
-    let address = format!("/agents/{agent}/versions/{}", span.version);
-    view! {
-        <li class="event" class:promoted=is_live>
-            <p>
-                <a class="version" href=address>{span.version}</a>
-                {if is_live { format!(" live for {length}") } else { format!(" was live for {length}") }}
-            </p>
-            // Its length is said in words above.
-            <svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-                <rect width=share.to_string() height="1" />
-            </svg>
-            <p class="faint small">"from " <RelativeTime moment=span.from now /> {by}</p>
-        </li>
     }
     .into_any()
 }

@@ -7,6 +7,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use versioning::{AgentType, PromptContent, Version, VersioningError, diff::unified_patch};
 
@@ -73,8 +74,8 @@ async fn compare(Query(both): Query<Both>) -> Response {
     match both.head.split_once('@') {
         Some((agent, version)) if agent.parse::<AgentType>().is_ok() && version.parse::<Version>().is_ok() => {
             let same = both.base.strip_prefix(agent).and_then(|rest| rest.strip_prefix('@'));
-            let base =
-                percent_encoding::utf8_percent_encode(same.unwrap_or(&both.base), percent_encoding::NON_ALPHANUMERIC);
+            const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'.').remove(b'_');
+            let base = utf8_percent_encode(same.unwrap_or(&both.base), &PLAIN);
             Redirect::to(&format!("/agents/{agent}/compare?base={base}&head={version}")).into_response()
         }
         _ => Redirect::to("/history").into_response(),

@@ -163,7 +163,7 @@ async fn a_patch_and_a_comparison_over_agents_can_be_had(pool: PgPool) {
          +writer 1.1.0\n\\ No newline at end of file\n"
     );
     let answer = client.get("/compare?base=other@1.0.0&head=writer@1.1.0").await.expect(StatusCode::SEE_OTHER);
-    assert_eq!(location(&answer), "/agents/writer/compare?base=other%401%2E0%2E0&head=1.1.0");
+    assert_eq!(location(&answer), "/agents/writer/compare?base=other%401.0.0&head=1.1.0");
     client.get(location(&answer)).await.expect(StatusCode::OK);
 }
 
