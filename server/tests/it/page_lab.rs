@@ -204,6 +204,28 @@ async fn a_run_is_started_with_nothing_filled_in_that_may_be_left_out(pool: PgPo
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn a_version_against_itself_is_offered_as_an_aa_run(pool: PgPool) {
+    let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
+    let form = format!(
+        "agent_type=writer&version_a=1.0.0&version_b=1.0.0&set_id={}&model=compatible%3A%3Atest-model\
+         &primary=pass_rate",
+        bench.set
+    );
+    let kind = "application/x-www-form-urlencoded";
+    let refused = bench.client.post_raw("/lab/new", kind, form.clone()).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let page = String::from_utf8(refused.body).unwrap();
+    assert!(page.contains("A and B are both 1.0.0."), "{page}");
+    let offer = page.split("<button").find(|button| button.contains("Run 1.0.0 against itself")).unwrap();
+    assert!(offer.contains("name=\"noise\" value=\"true\""), "{offer}");
+    let started = send(&bench.client, "/lab/new", &format!("{form}&noise=true")).await;
+    let run = bench.finished(started.strip_prefix("/lab/runs/").unwrap()).await;
+    assert_eq!(
+        (&run["status"], &run["version_a"], &run["version_b"]),
+        (&json!("finished"), &json!("1.0.0"), &json!("1.0.0"))
+    );
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_page_that_is_opened_late_is_told_how_far_the_run_is(pool: PgPool) {
     let cases = (1..=12)
         .map(|number| json!({ "name": format!("Case {number}"), "input": format!("[delay 300ms] Question {number}") }))

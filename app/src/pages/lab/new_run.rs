@@ -187,6 +187,17 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     let dry = form.dry.clone().map(shown);
     let is_open = |names: &[&str]| names.iter().any(|name| form.problem(name).is_some());
     let versions = choices.versions;
+    let (sent_a, sent_b) = (form.value("version_a", &a), form.value("version_b", &b));
+    let is_against_itself = form.is_sent() && sent_a == sent_b && form.value("noise", "") != "true";
+    let offer = is_against_itself.then(|| {
+        view! {
+            <p class="buttons">
+                <button type="submit" name="noise" value="true">
+                    {format!("Run {sent_a} against itself, as an A/A run")}
+                </button>
+            </p>
+        }
+    });
     view! {
         {top}
         {none}
@@ -199,6 +210,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
                 {form.choice("version_b", "Version B", versions, &b, "")}
                 {form.choice("set_id", "Test cases", sets, &set, if choices.has_more_sets { MORE_SETS } else { "" })}
             </div>
+            {offer}
             <div class="filters">
                 <label class="field wide" class:wrong=form.problem("model").is_some()>
                     <span>"Model"</span>
