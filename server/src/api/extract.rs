@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, to_bytes},
-    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request, rejection::RawPathParamsRejection},
 };
 use http::{StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
@@ -154,9 +154,16 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
 }
 
 async fn segments<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, ApiError> {
-    RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not UTF-8 once it is decoded.")
-            .in_field("agent_type")
+    RawPathParams::from_request_parts(parts, state).await.map_err(|rejection| {
+        let refused =
+            ApiError::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not UTF-8 once it is decoded.");
+        match rejection {
+            // Which one, the library says only in words.
+            RawPathParamsRejection::InvalidUtf8InPathParam(error) => {
+                refused.in_field(error.to_string().split('`').nth(1).unwrap_or_default())
+            }
+            _ => refused,
+        }
     })
 }
 

@@ -152,7 +152,10 @@ async fn path_segments_have_the_same_rules(pool: PgPool) {
         }
         client.delete(&format!("/api/v1/prompts/cache/{agent_type}")).await.problem(400, code);
     }
-    client.get("/api/v1/prompts/%FF/active").await.problem(400, "invalid_path");
+    for (path, field) in [("%FF/active", "agent_type"), ("writer/%FF", "version")] {
+        let answer = client.get(&format!("/api/v1/prompts/{path}")).await;
+        assert_eq!(answer.problem(400, "invalid_path").as_deref(), Some(field), "{path}");
+    }
     for version in ["1.0", "01.0.0", "1.0.0-rc1", "%201.0.0", "1.0.0.0", "99999999999999999999.0.0", "latest"] {
         let answer = client.get(&format!("/api/v1/prompts/writer/{version}")).await;
         assert_eq!(answer.problem(400, "invalid_version").as_deref(), Some("version"), "{version}");
