@@ -88,7 +88,7 @@ impl Following {
             following.is_reading.set(false);
             match done {
                 Ok(()) => following.follow(),
-                // The server cannot be reached: the next change brings this one with it.
+                // The server cannot be reached, or not its database: the next change brings this one with it.
                 Err(_) => following.changes.borrow_mut().splice(..0, changes).for_each(drop),
             }
         });
@@ -108,8 +108,11 @@ async fn read_anew(changes: &[Change]) -> Result<(), JsValue> {
         frame_address(&parts)?
     };
     let response: web_sys::Response = JsFuture::from(window().fetch_with_str(&address)).await?.dyn_into()?;
-    if !response.ok() {
-        return Ok(());
+    match response.status() {
+        200..=299 => {}
+        // A server that cannot say it now will say it later; a page that is gone does not come back.
+        500.. => return Err(JsValue::NULL),
+        _ => return Ok(()),
     }
     let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
     let fresh = web_sys::DomParser::new()?.parse_from_string(&text, web_sys::SupportedType::TextHtml)?;
