@@ -67,6 +67,11 @@ async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body):
         return failure(StatusCode::NOT_FOUND, &message, Some("model_not_found"));
     }
     let script = Script::read(&user);
+    if let Some(gate) = &script.gate
+        && let Ok(turn) = shared.gate(gate).acquire().await
+    {
+        turn.forget();
+    }
     let whole = at + script.delay.unwrap_or(shared.behaviour.delay);
     let first = script.first.map_or(whole, |first| at + first);
     let count = shared.count(&body["messages"]);
@@ -216,7 +221,7 @@ fn streamed(
             steps.push((whole, Ok(Bytes::from_static(b"data: [DONE]\n\n"))));
         }
         Course::Unfinished => {}
-        Course::Cut => steps.push((whole + FLUSH, Err(broken()))),
+        Course::Cut => steps.push((whole, Err(broken()))),
         Course::Malformed => steps.push((whole, Ok(Bytes::from_static(b"data: {\"choices\": [{\n\n")))),
         Course::NotUtf8 => steps.push((whole, Ok(Bytes::from_static(b"data: {\"choices\": [\xff\xfe]}\n\n")))),
         Course::Failing => {
@@ -228,6 +233,10 @@ fn streamed(
         let (at, step) = steps.next()?;
         if at > Instant::now() {
             tokio::time::sleep_until(at.into()).await;
+        }
+        if step.is_err() {
+            // From the piece before, however late that was: an error that comes with it takes it along.
+            tokio::time::sleep(FLUSH).await;
         }
         if steps.len() == 0
             && let Some(took) = took.take()

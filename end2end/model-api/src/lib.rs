@@ -21,6 +21,7 @@
 //! | --- | --- |
 //! | `[delay 100ms]` | the answer is whole after that time, instead of [`Behaviour::delay`] |
 //! | `[first 50ms]` | the first text comes after that time |
+//! | `[wait late]` | nothing is answered until [`ModelApi::release`] or [`ModelApi::open`] lets go what waits for `late`; the program never does |
 //! | `[status 500]` | that status, always |
 //! | `[status 429 retry-after 1 times 2]` | that status and header for the first two requests with these messages; also `retry-after-ms 20` and `code insufficient_quota` |
 //! | `[cut]` | the connection breaks in the middle of the answer |
@@ -56,7 +57,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 pub use judge::{Judge, prefers};
 
@@ -117,6 +118,8 @@ struct Shared {
     /// How many requests with these messages came.
     seen: Mutex<HashMap<String, usize>>,
     connections: AtomicUsize,
+    /// What answers wait for, by name: each answer takes one permit, and none is needed once it is closed.
+    gates: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl ModelApi {
@@ -141,6 +144,7 @@ impl ModelApi {
             requests: Mutex::default(),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
+            gates: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -181,11 +185,28 @@ impl ModelApi {
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
+
+    /// Lets go so many of the answers that wait for this, in the order in which they were asked for. What is asked for later
+    /// counts too.
+    pub fn release(&self, gate: &str, answers: usize) {
+        self.shared.gate(gate).add_permits(answers);
+    }
+
+    /// Lets go every answer that waits for this, now and later.
+    pub fn open(&self, gate: &str) {
+        self.shared.gate(gate).close();
+    }
 }
 
 impl Shared {
     fn requests(&self) -> std::sync::MutexGuard<'_, Vec<RecordedRequest>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the answers wait for that name this.
+    fn gate(&self, name: &str) -> Arc<Semaphore> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
     }
 
     /// How many requests with these messages came before this one.

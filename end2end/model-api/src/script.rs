@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Script {
     pub(crate) delay: Option<Duration>,
     pub(crate) first: Option<Duration>,
+    /// What the answer waits for.
+    pub(crate) gate: Option<String>,
     pub(crate) status: Option<Status>,
     pub(crate) course: Course,
     /// The answer, when the message has one.
@@ -81,6 +83,7 @@ impl Script {
         match words[..] {
             ["delay", time] => self.delay = Some(duration(time)?),
             ["first", time] => self.first = Some(duration(time)?),
+            ["wait", gate] => self.gate = Some(gate.to_owned()),
             ["status", status, ref more @ ..] => self.status = Some(read_status(status, more)?),
             ["cut"] => self.course = Course::Cut,
             ["unfinished"] => self.course = Course::Unfinished,
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(script.rest, "Hello  you");
         assert_eq!((script.delay, script.first), (Some(Duration::from_millis(1500)), Some(Duration::from_millis(50))));
         assert!(script.has_no_usage);
+        let script = Script::read("[wait late] Hello");
+        assert_eq!((script.gate.as_deref(), script.rest.as_str()), (Some("late"), "Hello"));
         let script = Script::read("[status 429 retry-after 1 times 2 code insufficient_quota]x");
         let status = Status {
             status: 429,
@@ -177,9 +182,14 @@ mod tests {
 
     #[test]
     fn other_brackets_are_text() {
-        for text in
-            ["[1] and [delay] and [delay soon]", "an open [ bracket", "[long 1XB]", "[status 500 often]", "[delay -1s]"]
-        {
+        for text in [
+            "[1] and [delay] and [delay soon]",
+            "[wait]",
+            "an open [ bracket",
+            "[long 1XB]",
+            "[status 500 often]",
+            "[delay -1s]",
+        ] {
             assert_eq!(Script::read(text), Script { rest: text.into(), ..Script::default() }, "{text}");
         }
     }

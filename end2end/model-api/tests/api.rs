@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model_api::{Behaviour, Judge, ModelApi};
+use model_api::{Behaviour, Judge, ModelApi, RecordedRequest};
 use serde_json::{Value, json};
 
 fn client() -> reqwest::Client {
@@ -93,26 +93,80 @@ async fn failures_are_those_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn delays_are_kept() {
-    let api = ModelApi::start(Behaviour { delay: Duration::from_millis(60), ..Behaviour::default() });
-    for (user, at_least) in [("x", 60), ("[delay 120ms]", 120), ("[first 90ms]", 90), ("[status 500]", 60)] {
-        let started = Instant::now();
-        post(&api, "", user, true).await.unwrap().bytes().await.unwrap();
-        let took = started.elapsed();
-        assert!(took >= Duration::from_millis(at_least) && took < Duration::from_secs(5), "{user}: {took:?}");
+async fn what_was_answered_before_a_cut_arrives_however_slow_the_answer_was() {
+    // Longer than the connection lives on before it is cut.
+    let slow = Judge::new(|_| {
+        std::thread::sleep(Duration::from_millis(30));
+        "It depends.".into()
+    });
+    let api = ModelApi::start(Behaviour { judge: slow, ..Behaviour::default() });
+    for streams in [false, true] {
+        let mut answer = post(&api, "You are a judge.", "[cut]", streams).await.unwrap();
+        assert!(answer.chunk().await.unwrap().is_some_and(|piece| !piece.is_empty()), "{streams}");
+        while let Ok(piece) = answer.chunk().await {
+            assert!(piece.is_some(), "it ended in good order: {streams}");
+        }
     }
 }
 
 #[tokio::test]
+async fn delays_are_kept() {
+    let delayed = |delay| ModelApi::start(Behaviour { delay, ..Behaviour::default() });
+    // What says how long it takes does not take the hour.
+    let (api, slow) = (delayed(Duration::from_millis(60)), delayed(Duration::from_hours(1)));
+    for (api, user, at_least) in
+        [(&api, "x", 60), (&slow, "[delay 120ms]", 120), (&api, "[first 90ms]", 90), (&api, "[status 500]", 60)]
+    {
+        let started = Instant::now();
+        post(api, "", user, true).await.unwrap().bytes().await.unwrap();
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(at_least), "{user}: {took:?}");
+    }
+}
+
+/// Waits until the requests are as wanted, for a minute at most.
+async fn until(api: &ModelApi, are_so: impl Fn(&[RecordedRequest]) -> bool) {
+    for _ in 0..12_000 {
+        if are_so(&api.requests()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{:?}", api.requests());
+}
+
+#[tokio::test]
 async fn two_hundred_are_answered_side_by_side() {
-    let api = ModelApi::start(Behaviour { delay: Duration::from_millis(300), ..Behaviour::default() });
-    let started = Instant::now();
-    let calls: Vec<_> = (0..200).map(|_| post(&api, "", "x", true)).collect();
-    for answered in futures_util::future::join_all(calls).await {
+    let api = ModelApi::start(Behaviour::default());
+    let calls: Vec<_> = (0..200).map(|_| post(&api, "", "[wait all]", true)).collect();
+    let opens = async {
+        until(&api, |requests| requests.len() == 200).await;
+        api.open("all");
+    };
+    for answered in tokio::join!(futures_util::future::join_all(calls), opens).0 {
         assert!(answered.unwrap().text().await.unwrap().ends_with("[DONE]\n\n"));
     }
-    // One after the other they would take a minute.
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn answers_wait_until_they_are_let_go() {
+    let api = ModelApi::start(Behaviour::default());
+    let answered = |requests: &[RecordedRequest]| requests.iter().filter(|request| request.took.is_some()).count();
+    let calls = (0..6).map(|_| answer(&api, "", "[wait all] x"));
+    let steps = async {
+        until(&api, |requests| requests.len() == 6).await;
+        assert_eq!(answered(&api.requests()), 0);
+        // Another one does not wait for that.
+        api.open("another");
+        assert_eq!(answer(&api, "", "[wait another] y").await, "Echo: y");
+        api.release("all", 2);
+        until(&api, |requests| answered(requests) == 3).await;
+        assert_eq!(answer(&api, "", "z").await, "Echo: z");
+        assert_eq!(answered(&api.requests()), 4);
+        api.open("all");
+    };
+    assert_eq!(tokio::join!(futures_util::future::join_all(calls), steps).0, ["Echo: x"; 6]);
+    assert_eq!(answer(&api, "", "[wait all] later").await, "Echo: later");
 }
 
 #[tokio::test]
@@ -128,8 +182,10 @@ async fn a_key_is_asked_for_and_models_are_listed() {
 
 #[tokio::test]
 async fn it_stops_when_it_is_dropped() {
-    let api = ModelApi::start(Behaviour::default());
+    // Nobody else takes a port of this address meanwhile.
+    let api = ModelApi::start_at(([127, 0, 0, 2], 0).into(), Behaviour::default()).unwrap();
     let url = api.url();
+    assert_eq!(client().get(format!("{url}models")).send().await.unwrap().status().as_u16(), 200);
     drop(api);
     assert!(client().get(format!("{url}models")).send().await.unwrap_err().is_connect());
 }

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream::BoxStream};
 
-use crate::{LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage, reading::apart};
+use crate::{
+    LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage,
+    reading::{apart, in_turn},
+};
 
 /// The longest answer that is taken: 4 MiB.
 pub const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -36,10 +39,15 @@ pub async fn complete(model: &dyn LanguageModel, request: &ModelRequest) -> Resu
 }
 
 async fn collect(mut pieces: BoxStream<'static, Result<Piece, ModelError>>) -> Result<Answer, ModelError> {
-    let started = Instant::now();
+    let mut started = Instant::now();
     let mut text = String::new();
     let mut time_to_first_token = None;
-    while let Some(piece) = pieces.next().await {
+    let mut next = in_turn(async {
+        started = Instant::now();
+        pieces.next().await
+    })
+    .await;
+    while let Some(piece) = next {
         let piece = piece.map_err(|error| if time_to_first_token.is_some() { error.after_text() } else { error })?;
         match piece {
             Piece::Text(more) => {
@@ -59,6 +67,7 @@ async fn collect(mut pieces: BoxStream<'static, Result<Piece, ModelError>>) -> R
                 return Ok(Answer { text, latency, time_to_first_token, usage: ending.usage, stop: ending.stop });
             }
         }
+        next = pieces.next().await;
     }
     Err(cut_off())
 }

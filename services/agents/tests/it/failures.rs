@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use agents::{LanguageModel, ModelErrorKind as K, Models, ModelsSettings, complete};
 use futures_util::StreamExt;
 
-use crate::support::{Canned, ask, ask_model, endpoint, failure, kind_of, models_at};
+use crate::support::{Canned, ask, ask_model, endpoint, failure, kind_of, models_at, nobody, until_asked};
 
 #[tokio::test]
 async fn statuses_tell_what_kind_of_failure_it_is() {
@@ -89,7 +89,7 @@ async fn a_page_is_not_an_answer() {
 #[tokio::test]
 async fn what_hangs_is_given_up_in_time() {
     let (_api, models) = endpoint();
-    for user in ["[hang]", "[first 10ms] [delay 20s]"] {
+    for user in ["[hang]", "[first 10ms] [delay 3600s]"] {
         let mut request = ask(user);
         request.timeout = Duration::from_millis(250);
         let started = Instant::now();
@@ -97,14 +97,13 @@ async fn what_hangs_is_given_up_in_time() {
         assert_eq!(error.kind, K::Timeout, "{user}");
         assert!(error.message.contains("within 0.25 s"), "{error}");
         let took = started.elapsed();
-        assert!(took >= Duration::from_millis(250) && took < Duration::from_secs(5), "{took:?}");
+        assert!(took >= Duration::from_millis(250), "{took:?}");
     }
 }
 
 #[tokio::test]
 async fn nobody_there_is_said_with_the_address() {
-    // A port that was free a moment ago.
-    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (address, _socket) = nobody();
     let models = models_at(&format!("http://me:pass-sentinel@{address}/v1"));
     let error = failure(&models, &ask("Hi")).await;
     assert_eq!(error.kind, K::Unreachable);
@@ -167,10 +166,12 @@ async fn what_a_provider_writes_is_shown_short_and_plain() {
 #[tokio::test]
 async fn a_given_up_call_ends_its_connection() {
     let (api, models) = endpoint();
-    let mut request = ask("[hang]");
-    request.timeout = Duration::from_millis(50);
-    for _ in 0..2 {
-        assert_eq!(complete(&models, &request).await.unwrap_err().kind, K::Timeout);
+    let request = ask("[hang]");
+    for call in 1..=2 {
+        tokio::select! {
+            answer = complete(&models, &request) => panic!("{answer:?}"),
+            () = until_asked(&api, call) => {}
+        }
     }
     // A connection that still waits for an answer cannot be used for the next question.
     assert_eq!(api.connections(), 2);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use agents::{LanguageModel, ModelErrorKind, Models, ModelsSettings, Retries, Secret, complete, complete_with_retries};
@@ -21,15 +21,21 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// Everything that this thread logs goes here, as long as the guard lives.
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    /// Everything that any thread of this process logs from now on goes here: whole answers are read on a thread of their own.
+    fn begin() -> Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        let begin = || {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            log
+        };
+        LOG.get_or_init(begin).clone()
     }
 }
 
@@ -70,7 +76,7 @@ const ALL: [&str; 5] = [
 #[tokio::test]
 async fn a_wrong_key_is_refused_and_not_repeated() {
     let api = ModelApi::start(Behaviour { key: Some("another".into()), ..Behaviour::default() });
-    let (log, _guard) = Log::begin();
+    let log = Log::begin();
     let models = models(&api.url());
     let error = failure(&models, &ask("Hi")).await;
     assert_eq!(error.kind, ModelErrorKind::Unauthorized);
@@ -95,7 +101,7 @@ async fn whatever_a_provider_quotes_no_key_is_shown_or_logged() {
         serde_json::json!({ "error": { "message": quoting, "type": "invalid_request_error", "code": quoting } });
     let event = format!("event: error\ndata: {error}\n\n");
     let bodies = [quoting.clone(), error.to_string(), event, format!("data: {{{KEY}\n\n"), format!("{error}\n")];
-    let (log, _guard) = Log::begin();
+    let log = Log::begin();
     let server = Canned::answering(200, &[], "").await;
     let asked = models(&server.url());
     for status in [200, 400, 401, 403, 404, 418, 429, 500] {
@@ -116,10 +122,12 @@ async fn whatever_a_provider_quotes_no_key_is_shown_or_logged() {
 #[tokio::test]
 async fn the_library_is_silent_and_this_crate_is_not() {
     let api = ModelApi::start(Behaviour::default());
-    let (log, _guard) = Log::begin();
+    let log = Log::begin();
     let models = models(&api.url());
     let retries = Retries { attempts: 2, base: std::time::Duration::from_millis(1), ..Retries::default() };
-    complete_with_retries(&models, &ask("[status 500 times 1] Hi"), retries).await.outcome.unwrap();
-    assert!(log.text().contains("model is asked again"), "{}", log.text());
+    let request = ask_model("compatible::asked-again", "[status 500 times 1] Hi");
+    complete_with_retries(&models, &request, retries).await.outcome.unwrap();
+    let is_logged = |line: &str| line.contains("model is asked again") && line.contains("compatible::asked-again");
+    assert!(log.text().lines().any(is_logged), "{}", log.text());
     assert!(!log.text().contains("genai"), "{}", log.text());
 }

@@ -17,7 +17,7 @@ use axum::{
 use model_api::{Behaviour, ModelApi};
 
 /// Far more than any of these calls takes.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 /// The models of an endpoint that speaks OpenAI's API.
 pub fn models_at(url: &str) -> Models {
@@ -45,6 +45,27 @@ pub fn ask_model(model: &str, user: &str) -> ModelRequest {
         settings: ModelSettings::default(),
         timeout: LONG,
     }
+}
+
+/// Waits until the endpoint was asked so often.
+///
+/// # Panics
+/// After a minute.
+pub async fn until_asked(api: &ModelApi, times: usize) {
+    for _ in 0..12_000 {
+        if api.requests().len() >= times {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the endpoint was asked {} times", api.requests().len());
+}
+
+/// An address where nobody listens, and what keeps others from listening there.
+pub fn nobody() -> (SocketAddr, tokio::net::TcpSocket) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (socket.local_addr().unwrap(), socket)
 }
 
 /// How a call fails.

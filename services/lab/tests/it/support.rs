@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agents::{Models, ModelsSettings, Prices, Retries};
 use lab::{Lab, Run, RunPlan, RunRequest, RunStatus, Runner, RunnerSettings, TestSet, cases::TestCase, checks::Check};
-use model_api::ModelApi;
+use model_api::{ModelApi, RecordedRequest};
 use sqlx::PgPool;
 use uuid::Uuid;
 use versioning::{
@@ -125,9 +125,9 @@ pub fn runner(node: &Node) -> Runner {
 /// Asks until the run is as wanted.
 ///
 /// # Panics
-/// After 30 seconds: it will not be.
+/// After a minute: it will not be.
 pub async fn until(node: &Node, run: Uuid, mut is_so: impl FnMut(&Run) -> bool) -> Run {
-    for _ in 0..3_000 {
+    for _ in 0..6_000 {
         let now = node.lab.run(run).await.unwrap();
         if is_so(&now) {
             return now;
@@ -135,6 +135,25 @@ pub async fn until(node: &Node, run: Uuid, mut is_so: impl FnMut(&Run) -> bool) 
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the run never became as wanted: {:?}", node.lab.run(run).await.unwrap());
+}
+
+/// Looks until the requests for answers are as wanted.
+///
+/// # Panics
+/// After a minute: they will not be.
+pub async fn until_requests(api: &ModelApi, mut are_so: impl FnMut(&[RecordedRequest]) -> bool) {
+    for _ in 0..12_000 {
+        if are_so(&api.requests()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the requests never became as wanted: there are {}", api.requests().len());
+}
+
+/// Looks until the API was asked so often.
+pub async fn until_asked(api: &ModelApi, times: usize) {
+    until_requests(api, |requests| requests.len() >= times).await;
 }
 
 /// Runs a request to its end.
