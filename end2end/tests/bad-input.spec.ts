@@ -104,6 +104,7 @@ test.describe("the editor", () => {
       if (request.method() === "POST" && request.url().endsWith("/edit")) sent.push(request.url());
     });
     await editor.paste(`${"😀".repeat(60)}\n`.repeat(6000));
+    await expect.poll(async () => (await editor.lines()).join("\n")).toContain("😀");
     await editor.notes.fill("Much.");
     await editor.save.click();
     await expect(editor.textProblem).toContainText(/The prompt has 1\s446\s000 bytes; at most 1\s048\s576 \(1 MiB of UTF-8\) are kept\./);

@@ -163,6 +163,7 @@ test("a conflict names who promoted, not only who wrote", async ({ page, registr
   await expect(editor.conflict.getByRole("heading")).toHaveText(
     "bob made 1.1.0, which alice wrote, live while you were writing from 1.0.0",
   );
+  await editor.ready();
 });
 
 test("a prompt that is about conflict marks is saved", async ({ page, registry }) => {

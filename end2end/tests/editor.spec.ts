@@ -120,6 +120,7 @@ test.describe("the language of prompts", () => {
     await editor.text.focus();
     await page.keyboard.press("Control+F");
     await expect(editor.find).toBeVisible();
+    await expect(editor.find.locator(":focus")).toHaveCount(1);
     await page.keyboard.type("rules");
     await expect(editor.find).toContainText("1 of 2");
     await page.keyboard.press("Enter");

@@ -131,6 +131,7 @@ test("the whole journey, from the search to the promotion", async ({ page, regis
   await expect(history.promote("1.1.0")).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(promotion.dialog).toBeVisible();
+  await hydrated(page);
   await tabTo(page, promotion.confirm);
   await page.keyboard.press("Enter");
   await page.waitForURL(/done=1\.1\.0/);
@@ -190,11 +191,13 @@ test("rows open what they are about, and the history is one key away everywhere"
   await page.keyboard.press("g");
   await page.keyboard.press("h");
   await expect(page).toHaveURL(/\/history$/);
+  await hydrated(page);
   await page.goto(`/history?agent=${agent}`);
   await hydrated(page);
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(new RegExp(`/agents/${agent}/versions/1.0.0$`));
+  await hydrated(page);
   await page.goto(`/?q=${word}`);
   await hydrated(page);
   await page.keyboard.press("j");

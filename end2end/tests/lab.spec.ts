@@ -28,7 +28,7 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("alert")).toContainText(/line 2/i);
   await expect(page.getByLabel("CSV, JSON Lines")).toHaveValue("name,input\nbroken");
-  await page.getByLabel("CSV, JSON Lines").fill(cases(11, "[delay 150ms] Question"));
+  await page.getByLabel("CSV, JSON Lines").fill(cases(11, "[delay 1000ms] Question"));
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("link", { name: "Case 11", exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Move up: Case 2", exact: true }).click();
@@ -62,9 +62,10 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await auditThemes();
   await page.getByRole("button", { name: "Start the run" }).click();
 
+  // The server says so before any script runs, while the calls still take some seconds.
   await expect(page.getByRole("heading", { name: "Running" })).toBeVisible();
-  await hydrated(page);
   await expect(page.getByText(/of 24 calls/)).toBeVisible();
+  await hydrated(page);
   // It follows by itself to its end.
   await expect(page.getByRole("heading", { name: "B is better: 1.1.0" })).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText("12 cases").first()).toBeVisible();
@@ -85,19 +86,21 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await auditThemes();
   for (let pair = 1; pair <= 12; pair++) {
     await expect(page.getByText(`Pair ${pair} of 12`)).toBeVisible();
+    await hydrated(page);
     const isLeft = (await page.getByRole("region", { name: "Left answer" }).textContent()) === "GOOD";
     // By key, but for the first.
     if (pair > 1) {
-      await hydrated(page);
       await page.keyboard.press(isLeft ? "1" : "2");
     } else {
       await page.getByRole("button", { name: isLeft ? /^Left/ : /^Right/ }).click();
     }
   }
+  const end = page.getByRole("button", { name: "End the review for everybody" });
+  await expect(end).toBeVisible();
   await expect(page.locator("main")).not.toContainText("1.1.0");
   await hydrated(page);
   await auditThemes();
-  await page.getByRole("button", { name: "End the review for everybody" }).click();
+  await end.click();
   await expect(page.getByText("12 for B (1.1.0)")).toBeVisible();
   await page.getByRole("link", { name: "To the run" }).click();
 
@@ -122,6 +125,7 @@ test("a run is cancelled, and nothing is concluded from it", async ({ page, regi
   await page.getByRole("button", { name: "Make the set" }).click();
   await page.getByLabel("CSV, JSON Lines").fill(cases(40, "[delay 800ms] Question"));
   await page.getByRole("button", { name: "Import" }).click();
+  await expect(page.getByRole("link", { name: "Case 1", exact: true })).toBeVisible();
   await page.getByRole("link", { name: "Run it" }).click();
   await page.getByLabel("Model", { exact: true }).fill(MODEL);
   await page.getByRole("button", { name: "Start the run" }).click();
@@ -142,6 +146,7 @@ test.describe("without JavaScript", () => {
     await page.getByRole("button", { name: "Make the set" }).click();
     await page.getByLabel("CSV, JSON Lines").fill(cases(2));
     await page.getByRole("button", { name: "Import" }).click();
+    await expect(page.getByRole("link", { name: "Case 2", exact: true })).toBeVisible();
     await page.getByRole("link", { name: "Run it" }).click();
     await page.getByLabel("Model", { exact: true }).fill(MODEL);
     const lines = [1, 2].flatMap((number) =>

@@ -10,7 +10,7 @@ import { OverviewPage } from "../pages/overview.js";
 import { VersionPage } from "../pages/version.js";
 
 // How soon they do is no matter for most tests, on a busy machine: that they do, without anybody touching them, is.
-const SOON = { timeout: 15_000 };
+const SOON = { timeout: 60_000 };
 
 /** Writes down every toast: the next one of another agent may take its place at once. */
 async function collectToasts(page: Page): Promise<() => Promise<string[]>> {
@@ -49,7 +49,8 @@ test("a promotion is seen in row, header and list, with a toast", async ({ page,
 
 test("a promotion is seen within a second", async ({ page, registry }) => {
   const agent = await registry.agent("Text 0.\n");
-  for (let minor = 1; minor <= 5; minor += 1) await registry.create(agent, `1.${minor}.0`, `Text ${minor}.\n`);
+  const promotions = 10;
+  for (let minor = 1; minor <= promotions; minor += 1) await registry.create(agent, `1.${minor}.0`, `Text ${minor}.\n`);
   const history = new HistoryPage(page);
   await history.open(agent);
   await page.evaluate(() => {
@@ -62,7 +63,7 @@ test("a promotion is seen within a second", async ({ page, registry }) => {
     new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
   });
   const times: number[] = [];
-  for (let minor = 1; minor <= 5; minor += 1) {
+  for (let minor = 1; minor <= promotions; minor += 1) {
     const version = `1.${minor}.0`;
     await registry.promote(agent, version);
     const answered = Date.now();
@@ -70,7 +71,7 @@ test("a promotion is seen within a second", async ({ page, registry }) => {
     await expect.poll(seen, SOON).toBeDefined();
     times.push(((await seen()) ?? Infinity) - answered);
   }
-  // The best of five: what else the machine does is not the page's delay.
+  // The best of ten: what else the machine does is not the page's delay.
   expect(Math.min(...times), `${times.join(", ")} ms`).toBeLessThan(1_000);
 });
 
@@ -205,7 +206,8 @@ test("eight tabs of one browser load, and all follow", async ({ context, registr
   await tabs[0]?.close();
   await registry.release(agent, "1.2.0", "Three.\n");
   for (const tab of tabs.slice(1)) await expect(new HistoryPage(tab).status("1.2.0")).toContainText("active", SOON);
-  for (const tab of tabs.slice(1)) await tab.close();
+  // One stays, and is audited at the end; they are all alike.
+  for (const tab of tabs.slice(2)) await tab.close();
 });
 
 test("without locks, as over plain HTTP, a page follows with a stream of its own", async ({ page, registry }) => {
@@ -240,8 +242,9 @@ test("who writes is told of a newer version until they dismiss it", async ({ pag
   const toast = header.toast.filter({ hasText: agent });
   await expect(toast.getByRole("paragraph")).toHaveText(`${agent} 1.1.0 went live by grace while you were writing`, SOON);
   // One that is about something else goes by itself; this one is still there then.
+  const toasts = await collectToasts(page);
   const other = await registry.agent("Other.\n");
-  await expect(header.toast.filter({ hasText: other })).toHaveCount(1, SOON);
+  await expect.poll(toasts, SOON).toContain(`${other} 1.0.0 went live by ada`);
   await expect(header.toast.filter({ hasText: other })).toHaveCount(0, SOON);
   await expect(toast).toHaveCount(1);
   await toast.getByRole("button", { name: "Dismiss" }).click();

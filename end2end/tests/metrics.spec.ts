@@ -56,7 +56,7 @@ test("an agent that nobody called says where calls come from", async ({ page, re
   await expect(page.getByText("POST /api/v1/calls")).toBeVisible();
   await expect(page.getByText("No version was called in this range.")).toBeVisible();
   await page.setViewportSize({ width: 360, height: 740 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
 });
 
 test.describe("without scripts", () => {

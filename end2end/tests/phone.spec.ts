@@ -54,6 +54,9 @@ test.describe("by touch", () => {
       expect(await beyond(page), name).toEqual([]);
       await link.tap();
       await expect(page).toHaveURL(url);
+      // It is left only when it is whole: a page that is broken off complains.
+      if (name === "API") await expect(page.locator(".opblock").first()).toBeVisible();
+      else await hydrated(page);
     }
     await page.goto("/");
     await hydrated(page);
@@ -66,8 +69,13 @@ test.describe("by touch", () => {
     await hydrated(page);
     for (let steps = 0; steps < 25; steps += 1) {
       await page.keyboard.press("Tab");
-      const box = await page.locator(":focus").boundingBox();
-      if (box) expect(box.width * box.height, await page.locator(":focus").evaluate((element) => element.outerHTML.slice(0, 120))).toBeGreaterThan(16);
+      // At one moment: the page follows what others do, and may put another element in the place of the one with the focus.
+      const { area, html } = await page.evaluate(() => {
+        const focused = document.activeElement ?? document.body;
+        const { width, height } = focused.getBoundingClientRect();
+        return { area: width * height, html: focused.outerHTML.slice(0, 120) };
+      });
+      expect(area, html).toBeGreaterThan(16);
     }
   });
 });
