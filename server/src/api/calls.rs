@@ -121,8 +121,12 @@ pub struct RefusedCall {
 )]
 pub async fn record_calls(
     State(state): State<AppState>,
-    JsonBody(request): JsonBody<RecordCallsRequest>,
+    body: Result<JsonBody<RecordCallsRequest>, ApiError>,
 ) -> Result<Json<RecordCallsResponse>, ApiError> {
+    let JsonBody(request) = body.map_err(|refused| match refused.code() {
+        "body_too_large" => refused.saying("The batch is larger than 2 MiB. Send its calls in several."),
+        _ => refused,
+    })?;
     if request.calls.len() > MAX_CALLS {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,

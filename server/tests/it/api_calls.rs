@@ -92,7 +92,10 @@ async fn a_batch_that_is_none_is_refused_as_a_whole(pool: PgPool) {
         (json!({ "calls": vec![0; 5_001] }), 413, "too_many_calls"),
         (json!({ "calls": ["x".repeat(3_000_000)] }), 413, "body_too_large"),
     ] {
-        client.post("/api/v1/calls", body).await.problem(status, code);
+        let answer = client.post("/api/v1/calls", body).await;
+        answer.problem(status, code);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert_eq!(status == 413, detail.ends_with("in several."), "{detail}");
     }
     assert_eq!(record(&client, json!([])).await, json!({ "recorded": 0, "refused": [] }));
     let many = record(&client, json!(vec![call(); 5_000])).await;
