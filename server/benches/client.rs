@@ -17,7 +17,7 @@ use tokio::{
     net::TcpStream,
     task::{JoinHandle, JoinSet},
 };
-use versioning::{PromptLoader, Version};
+use versioning::{PromptLoader, PromptSource, Version};
 
 use crate::support::{Connection, Goal, find, gate::Gate, load, median, node::Node, report};
 
@@ -34,12 +34,17 @@ pub async fn measure() -> bool {
     setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
     let (_folder, postgres) = crate::support::postgres().await;
     let gate = Gate::before(&postgres.connect_options()).await;
-    let nodes = [Node::start(&gate.url).await, Node::start(&gate.url).await];
+    let mut nodes = [Node::start(&gate.url).await, Node::start(&gate.url).await];
     let mut writer = Connection::open(&nodes[0].address).await;
     let body = r#"{ "agent_type": "bench_shared", "version": "1.0.0", "prompt_text": "first" }"#;
     writer.post("/api/v1/prompts/versions", body).await;
     writer.post("/api/v1/prompts/promote", r#"{ "agent_type": "bench_shared", "version": "1.0.0" }"#).await;
-    let met = [promotions(&mut writer, &nodes).await, streams(&nodes).await, readers(&nodes).await];
+    let met = [
+        promotions(&mut writer, &nodes).await,
+        streams(&nodes).await,
+        readers(&nodes).await,
+        back_again(&mut nodes, &gate.url).await,
+    ];
     for mut node in nodes {
         node.child.kill().await.unwrap();
     }
@@ -266,6 +271,43 @@ async fn readers([other, node]: &[Node; 2]) -> bool {
         "10,000 readers of one node: from the cut of all connections until all are back",
         &format!("{:.2} s of {} s", returned.as_secs_f64(), BACK.as_secs()),
         returned.as_secs_f64() / BACK.as_secs_f64(),
+        Goal::AtMost(1.0),
+    )
+}
+
+/// A client whose registry is killed, is away until its attempts have become rare, and comes back: how soon its answers are
+/// sure again, and have what was promoted meanwhile.
+async fn back_again([other, node]: &mut [Node; 2], database_url: &str) -> bool {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let agent = "bench_shared".parse().unwrap();
+    let mut waits = Vec::new();
+    for round in 0..ROUNDS {
+        let prompts = PromptClient::new(ClientSettings::new(format!("http://{}", node.address))).unwrap();
+        prompts.load(&agent).await.unwrap();
+        node.child.kill().await.unwrap();
+        while prompts.load(&agent).await.unwrap().source != PromptSource::Stale {
+            tokio::task::yield_now().await;
+        }
+        // Its pauses have grown to their longest, a second.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let version = promote(&mut Connection::open(&other.address).await, &format!("away {round}")).await;
+        *node = Node::start_at(&node.address, database_url).await;
+        let back = Instant::now();
+        loop {
+            let prompt = prompts.load(&agent).await.unwrap();
+            if prompt.version == version && prompt.source != PromptSource::Stale {
+                break;
+            }
+            assert!(back.elapsed() < Duration::from_secs(60), "round {round}: {prompt:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        waits.push(back.elapsed().as_secs_f64());
+    }
+    let slowest = waits.into_iter().fold(0.0, f64::max);
+    report(
+        "a client whose registry was killed: from its return until answers are sure and new again",
+        &format!("{slowest:.2} s of {} s, the slowest of {ROUNDS}", LIMIT.as_secs()),
+        slowest / LIMIT.as_secs_f64(),
         Goal::AtMost(1.0),
     )
 }

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
-use versioning::{LoadingSettings, PromptStore, Services, listen};
+use versioning::{LoadingSettings, PromptStore, ReplicaLimits, Services, listen};
 
 use crate::{
     accept,
@@ -127,7 +127,7 @@ async fn run(
 fn services(settings: &ServeSettings, database: &Database) -> Services {
     let store = PromptStore::new(database.pool.clone());
     let store = match &database.replica {
-        Some(replica) => store.with_replica(replica.clone()),
+        Some(replica) => store.with_replica(replica.clone(), ReplicaLimits::default()),
         None => store,
     };
     let loading = LoadingSettings { time_to_live: settings.cache_ttl, ..LoadingSettings::default() };

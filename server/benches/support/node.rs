@@ -16,8 +16,12 @@ pub struct Node {
 
 impl Node {
     pub async fn start(database_url: &str) -> Self {
+        Self::start_at("127.0.0.1:0", database_url).await
+    }
+
+    pub async fn start_at(address: &str, database_url: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_verbatim"))
-            .args(["serve", "--addr", "127.0.0.1:0", "--database-url", database_url])
+            .args(["serve", "--addr", address, "--database-url", database_url])
             .env("VERBATIM_LOG_FORMAT", "json")
             .stderr(Stdio::piped())
             .kill_on_drop(true)

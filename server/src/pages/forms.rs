@@ -8,7 +8,7 @@ use app::{
 use axum::{
     Form, Router,
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, FromRequest, Path, Request, State},
+    extract::{FromRequest, Path, Request, State},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
@@ -23,8 +23,9 @@ use versioning::{AgentType, Author, InvalidInput, Notes, Promotion, Reissue, Ver
 use super::provide_page_context;
 use crate::{api::problem::ApiError, observe::Refused, state::AppState};
 
-/// A form sends each byte of a prompt of 1 MiB in three, a line break in six; the notes come on top.
-const MAX_FORM: usize = 7 * 1024 * 1024;
+/// A form sends each byte of a prompt of 1 MiB in three, a line break in six, as JSON has a character that is escaped; the notes
+/// come on top.
+pub(super) const MAX_FORM: usize = 7 * 1024 * 1024;
 
 /// How much more than that is read, and thrown away: a browser shows an answer only once it has sent everything.
 const MAX_IGNORED: usize = 64 * 1024 * 1024;
@@ -42,7 +43,6 @@ pub fn router() -> Router<AppState> {
         .route("/agents/{agent_type}/edit", post(edit))
         .route("/agents/{agent_type}/promote", post(promote).get(one_step_up))
         .route("/agents/{agent_type}/reissue", post(reissue).get(one_step_up))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
 }
 
 /// What an address that only takes forms answers otherwise: the page that the form stands on, one step up. A refusal is

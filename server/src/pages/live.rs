@@ -74,7 +74,7 @@ async fn events(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let after = last.unwrap_or(after);
     // First listen, then ask what was missed: nothing falls between the two.
-    let receiver = state.services.activity.subscribe();
+    let receiver = state.services.activity.subscribe().await;
     let waiting = match state.services.management.events_after(after, MISSED).await {
         Ok(events) => events.into_iter(),
         Err(error) => {

@@ -11,7 +11,7 @@ use app::{App, shell};
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -65,6 +65,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(texts::router())
         .merge(live::router())
         .fallback(get(fallback))
+        .layer(DefaultBodyLimit::max(forms::MAX_FORM))
         .layer(CompressionLayer::new());
     Router::new()
         .merge(files)

@@ -15,7 +15,7 @@ use versioning::{MIGRATOR, PerformanceService, PromptStore};
 
 use crate::{
     process::{Node, database, verbatim},
-    support::{Answer, Client, eventually},
+    support::{Answer, Client, eventually, patient},
 };
 
 const MODEL: &str = "compatible::test-model";
@@ -90,7 +90,7 @@ async fn an_agent_answers_with_what_is_live_and_says_what_that_was(pool: PgPool)
 async fn all_ten_agents_answer_with_their_prompts(pool: PgPool) {
     let (client, api) = server(&pool);
     let seeds = server::seeds::versions().unwrap();
-    let services = versioning::Services::new(PromptStore::new(pool.clone()), versioning::LoadingSettings::default());
+    let services = versioning::Services::new(PromptStore::new(pool.clone()), patient());
     assert!(services.management.seed(&seeds).await.unwrap());
     let agents = services.management.overview().await.unwrap();
     assert_eq!(agents.len(), 10);
@@ -194,10 +194,10 @@ async fn what_cannot_be_answered_says_the_way_forward(pool: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn a_question_from_the_command_line(_: PgPoolOptions, options: PgConnectOptions) {
     let api = ModelApi::start(Behaviour::default());
+    let (url, model_api) = (database(&options).await, api.url());
     let settings =
-        [("OPENAI_BASE_URL", api.url()), ("VERBATIM_MODEL", MODEL.into()), ("VERBATIM_AGENT_TIMEOUT", "1".into())];
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let node = Node::start_with(&database(&options).await, &settings).await;
+        [("OPENAI_BASE_URL", model_api.as_str()), ("VERBATIM_MODEL", MODEL), ("VERBATIM_AGENT_TIMEOUT", "1")];
+    let node = Node::start_with(&url, &settings[..2]).await;
     let body = json!({ "agent_type": "asked_writer", "version": "1.0.0", "prompt_text": "answer: Dear {{reader}}," });
     let json_type = "content-type: application/json";
     for (path, body) in
@@ -228,9 +228,10 @@ async fn a_question_from_the_command_line(_: PgPoolOptions, options: PgConnectOp
         assert_eq!((code, said.as_str()), (Some(1), ""));
         assert!(error.contains(near), "{error}");
     }
-    // A model that never answers is given up, and the server goes on.
+    // A model that never answers is given up.
+    let hurried = Node::start_with(&url, &settings).await;
     let body = json!({ "input": "[hang]", "variables": { "reader": "Ada" } }).to_string();
-    let slow = node.curl(&["-H", json_type, "-d", &body], "/api/v1/agents/asked_writer/respond").await.unwrap();
+    let slow = hurried.curl(&["-H", json_type, "-d", &body], "/api/v1/agents/asked_writer/respond").await.unwrap();
     assert_eq!(slow.0, 504, "{}", slow.1);
 }
 

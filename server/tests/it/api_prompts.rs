@@ -251,12 +251,13 @@ async fn agents_have_lines_of_their_own(pool: PgPool) {
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_request_that_takes_too_long_is_given_up(pool: PgPool) {
-    let client = Client::with_timeout(&pool, std::time::Duration::from_millis(100));
+    let client = Client::new(&pool);
+    let hurried = client.with_timeout(&pool, std::time::Duration::from_millis(100));
     client.live("writer", "1.0.0").await;
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("select 1 from agents for update").execute(&mut *holder).await.unwrap();
     let body = json!({ "agent_type": "writer", "prompt_text": "waits" });
-    client.post(PATCH, body.clone()).await.problem(503, "request_timeout");
+    hurried.post(PATCH, body.clone()).await.problem(503, "request_timeout");
     holder.rollback().await.unwrap();
     assert_eq!(client.post(PATCH, body).await.expect(StatusCode::CREATED).json()["version"], "1.0.1");
 }

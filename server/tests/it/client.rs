@@ -9,6 +9,7 @@ use std::{
 };
 
 use client::{ClientSettings, PromptClient};
+use futures_util::FutureExt;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::task::JoinHandle;
 use versioning::{AgentType, LoadErrorKind, PromptLoader, PromptSource};
@@ -29,7 +30,7 @@ fn agent(name: &str) -> AgentType {
 
 fn settings(url: &str) -> ClientSettings {
     ClientSettings {
-        request_timeout: Duration::from_secs(2),
+        request_timeout: Duration::from_secs(60),
         retry_after_failure: Duration::from_millis(50),
         ..ClientSettings::new(url)
     }
@@ -48,9 +49,8 @@ impl Reading {
         let task = tokio::spawn(async move {
             let (mut answers, mut last) = (0, None);
             while !over.load(Ordering::SeqCst) {
-                // Far less than any time limit of the network.
-                let load = tokio::time::timeout(Duration::from_secs(2), prompts.load(&agent));
-                let prompt = load.await.expect("the answer does not wait for the network").unwrap();
+                // Whoever waits for anything is not answered at the first look.
+                let prompt = prompts.load(&agent).now_or_never().expect("the answer waits").unwrap();
                 assert!(last <= Some(prompt.version), "{} after {last:?}", prompt.version);
                 last = Some(prompt.version);
                 answers += 1;
@@ -226,21 +226,17 @@ async fn at_work(proxy: &Proxy) -> (Arc<PromptClient>, Reading) {
     (prompts, reading)
 }
 
-/// The registry is to be served in full again so soon after it, or the way to it, is back.
-const RETURN: Duration = Duration::from_secs(2);
-
-/// Waits until answers are sure and promotions are heard of, which has to be soon after the return.
-async fn is_whole(prompts: &PromptClient, node: &Node, back: Instant, text: &str) {
+/// Waits until answers are sure and promotions are heard of. How long the pauses between two attempts are is tested in the
+/// client.
+async fn is_whole(prompts: &PromptClient, node: &Node, text: &str) {
     let writer = agent("workshopper");
     eventually("the answer is sure", async || prompts.load(&writer).await.unwrap().source == PromptSource::Cache).await;
-    assert!(back.elapsed() < RETURN, "sure after {:?}", back.elapsed());
     node.patch("workshopper", text).await.unwrap();
     eventually("a promotion is there", async || {
         let prompt = prompts.load(&writer).await.unwrap();
         &*prompt.text == text && prompt.source == PromptSource::Cache
     })
     .await;
-    assert!(back.elapsed() < RETURN, "heard of after {:?}", back.elapsed());
 }
 
 #[sqlx::test(migrations = false)]
@@ -253,7 +249,7 @@ async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_aw
     let proxy = Proxy::before(&node.url).await;
     let (prompts, reading) = at_work(&proxy).await;
     let writer = agent("workshopper");
-    assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Cache);
+    eventually("answers are sure", async || prompts.load(&writer).await.unwrap().source == PromptSource::Cache).await;
     node.kill().await;
     eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
     // It stays so, while it is tried again and again.
@@ -265,7 +261,7 @@ async fn a_registry_that_is_killed_is_told_of_and_missed_no_longer_than_it_is_aw
     .await;
     let again = Node::start(&url).await;
     proxy.lead_to(&again.url);
-    is_whole(&prompts, &again, Instant::now(), "After the storm.").await;
+    is_whole(&prompts, &again, "After the storm.").await;
     assert!(reading.end().await > 200);
 }
 
@@ -276,16 +272,18 @@ async fn a_proxy_that_hangs_is_told_of_and_costs_no_answer(_: PgPoolOptions, opt
     let proxy = Proxy::before(&node.url).await;
     let (prompts, reading) = at_work(&proxy).await;
     let writer = agent("workshopper");
+    let settled = proxy.seen.settled.load(Ordering::SeqCst);
     proxy.hang(true);
     let hung = Instant::now();
     eventually("answers are stale", async || prompts.load(&writer).await.unwrap().source == PromptSource::Stale).await;
-    assert!(hung.elapsed() < Duration::from_secs(4), "two to three heartbeats are enough: {:?}", hung.elapsed());
-    assert_eq!(proxy.seen.settled.load(Ordering::SeqCst), 1, "it was silent for no other reason");
+    // Who is not told of heartbeats waits for 40 seconds.
+    assert!(hung.elapsed() < Duration::from_secs(30), "two to three heartbeats are enough: {:?}", hung.elapsed());
+    assert_eq!(proxy.seen.settled.load(Ordering::SeqCst), settled, "it was silent for no other reason");
     for _ in 0..200 {
         assert_eq!(prompts.load(&writer).await.unwrap().source, PromptSource::Stale);
     }
     proxy.hang(false);
-    is_whole(&prompts, &node, Instant::now(), "Behind the wall.").await;
+    is_whole(&prompts, &node, "Behind the wall.").await;
     assert!(reading.end().await > 200);
 }
 

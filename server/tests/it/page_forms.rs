@@ -167,6 +167,21 @@ async fn a_page_that_the_server_does_not_understand_is_refused(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn the_longest_text_is_previewed_however_its_characters_are_escaped(pool: PgPool) {
+    let client = Client::new(&pool);
+    let preview = async |text: String| {
+        let body = serde_json::json!({ "text": text, "values": {} }).to_string();
+        client.post_raw("/api/pages/preview", "application/json", body).await
+    };
+    for escaped in ["\"", "\u{1}"] {
+        let answer = preview(escaped.repeat(1024 * 1024)).await.expect(StatusCode::OK);
+        assert!(answer.json()["html"].as_str().unwrap().len() > 1024 * 1024);
+    }
+    let answer = preview("a".repeat(8 * 1024 * 1024)).await.expect(StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.json()["code"], "too_much", "{:?}", answer.json());
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn line_ends_alone_are_no_change(pool: PgPool) {
     let client = Client::new(&pool);
     for (agent, base, changed) in

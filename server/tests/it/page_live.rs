@@ -10,7 +10,10 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::process::{Node, database};
+use crate::{
+    process::{Node, database},
+    support::eventually,
+};
 
 /// A page's open stream.
 struct Stream {
@@ -73,7 +76,7 @@ async fn an_open_page_hears_of_every_node_and_of_what_it_missed(_: PgPoolOptions
 #[sqlx::test(migrations = false)]
 async fn a_server_that_stops_ends_streams_that_are_never_silent(_: PgPoolOptions, options: PgConnectOptions) {
     let url = database(&options).await;
-    let one = Node::start_with(&url, &[("VERBATIM_DRAIN_TIMEOUT", "5")]).await;
+    let one = Node::start_with(&url, &[("VERBATIM_DRAIN_TIMEOUT", "60")]).await;
     let other = Node::start(&url).await;
     let mut stream = Stream::open(&one, 0);
     let writing = async { while other.patch("workshopper", "again").await.is_some() {} };
@@ -122,7 +125,12 @@ async fn a_client_that_never_says_what_it_wants_is_let_go(_: PgPoolOptions, opti
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").await.unwrap();
     let mut answer = Vec::new();
-    tokio::time::timeout(std::time::Duration::from_secs(20), slow.read_to_end(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(60), slow.read_to_end(&mut answer)).await.unwrap().unwrap();
     assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
-    assert_eq!(node.active("workshopper").await, "1.0.0");
+    // Whoever says it in time is answered. On a busy machine not everybody does.
+    eventually("others are answered", async || {
+        let answer = node.curl(&[], "/api/v1/prompts/workshopper/active").await;
+        answer.is_some_and(|(status, body)| status == 200 && body.contains("\"1.0.0\""))
+    })
+    .await;
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use leptos::config::LeptosOptions;
 use serde_json::Value;
@@ -14,6 +14,20 @@ use server::state::AppState;
 use sqlx::PgPool;
 use tower::ServiceExt;
 use versioning::{LoadingSettings, PromptStore, Services};
+
+/// Longer than anything takes on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The settings of a server, with limits that a busy machine does not reach: where the database is there, nothing is given up.
+pub fn patient() -> LoadingSettings {
+    LoadingSettings {
+        read_limit: PATIENCE,
+        probe_limit: PATIENCE,
+        patience: PATIENCE,
+        patience_for_news: PATIENCE,
+        ..LoadingSettings::default()
+    }
+}
 
 /// The router, as a client sees it.
 pub struct Client {
@@ -35,11 +49,7 @@ pub struct Answer {
 
 impl Client {
     pub fn new(pool: &PgPool) -> Self {
-        Self::with_timeout(pool, Duration::from_secs(30))
-    }
-
-    pub fn with_timeout(pool: &PgPool, request_timeout: Duration) -> Self {
-        Self::over(pool, request_timeout, |services| {
+        Self::with_lab(pool, |services| {
             let models = Arc::new(agents::Models::new(agents::ModelsSettings::default()));
             lab::Lab::new(pool.clone(), services.clone(), models, agents::Prices::built_in())
         })
@@ -47,14 +57,19 @@ impl Client {
 
     /// With a lab of the test's own.
     pub fn with_lab(pool: &PgPool, lab: impl FnOnce(&Services) -> lab::Lab) -> Self {
-        Self::over(pool, Duration::from_secs(30), lab)
+        let services = Services::new(PromptStore::new(pool.clone()), patient());
+        let lab = lab(&services);
+        Self::over(pool, services, lab, PATIENCE)
     }
 
-    fn over(pool: &PgPool, request_timeout: Duration, lab: impl FnOnce(&Services) -> lab::Lab) -> Self {
-        let services = Services::new(PromptStore::new(pool.clone()), LoadingSettings::default());
+    /// The same server, which lets a request take so long.
+    pub fn with_timeout(&self, pool: &PgPool, request_timeout: Duration) -> Self {
+        Self::over(pool, self.state.services.clone(), self.lab.clone(), request_timeout)
+    }
+
+    fn over(pool: &PgPool, services: Services, lab: lab::Lab, request_timeout: Duration) -> Self {
         let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../public");
         let options = LeptosOptions::builder().output_name("verbatim").site_root(files).build();
-        let lab = lab(&services);
         let state = AppState::new(services, lab.clone(), pool.clone(), options, request_timeout);
         let draining = state.draining.clone();
         Self { router: server::router(state.clone()), state, draining, lab }
@@ -66,9 +81,13 @@ impl Client {
         Self { router: router(&self.state), ..self }
     }
 
+    /// The answer with its body still to be read.
+    pub async fn begin(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.begin(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }
@@ -166,7 +185,7 @@ impl Answer {
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !is_so().await {
-        assert!(begin.elapsed() < Duration::from_secs(60), "never came true: {what}");
+        assert!(begin.elapsed() < PATIENCE, "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -7,7 +7,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
     task::JoinHandle,
 };
 
@@ -24,6 +24,7 @@ const EVENTS: u32 = 128;
 pub struct Activity {
     events: broadcast::Sender<Arc<Event>>,
     wake: Arc<Notify>,
+    has_looked: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -38,13 +39,19 @@ impl Activity {
     pub fn watch(store: PromptStore) -> Self {
         let (events, _) = broadcast::channel(EVENTS as usize);
         let wake = Arc::new(Notify::new());
-        let task = tokio::spawn(follow(store, events.clone(), Arc::clone(&wake)));
-        Self { events, wake, task }
+        let (looked, has_looked) = watch::channel(false);
+        let task = tokio::spawn(follow(store, events.clone(), Arc::clone(&wake), looked));
+        Self { events, wake, has_looked, task }
     }
 
-    /// Every event from now on. A listener that falls behind is told how many it missed.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+    /// Every event that commits once this has returned. A listener that falls behind is told how many it missed.
+    ///
+    /// In a process that has just begun this waits for the first look at the database, or for its failure: what is there by
+    /// then counts as known, and is told to nobody.
+    pub async fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         let receiver = self.events.subscribe();
+        // It fails only if the task panicked, which the task's own log says.
+        let _ = self.has_looked.clone().wait_for(|has_looked| *has_looked).await;
         self.wake();
         receiver
     }
@@ -55,7 +62,12 @@ impl Activity {
     }
 }
 
-async fn follow(store: PromptStore, events: broadcast::Sender<Arc<Event>>, wake: Arc<Notify>) {
+async fn follow(
+    store: PromptStore,
+    events: broadcast::Sender<Arc<Event>>,
+    wake: Arc<Notify>,
+    looked: watch::Sender<bool>,
+) {
     // Ids are given out before their transactions commit, so a lower one can appear after a higher one: what was seen is
     // remembered by id and not by the highest of them. It is kept while nobody listens, so that whoever begins to listen
     // misses nothing that commits from then on.
@@ -77,6 +89,7 @@ async fn follow(store: PromptStore, events: broadcast::Sender<Arc<Event>>, wake:
             }
             Err(error) => tracing::debug!(%error, "cannot ask for new events"),
         }
+        looked.send_replace(true);
         let _ = tokio::time::timeout(PERIOD, wake.notified()).await;
     }
 }

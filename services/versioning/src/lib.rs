@@ -68,7 +68,7 @@ pub use {
     },
     notifications::{Listener, PromptNotice, PromptNotices, listen},
     performance::{CallBatchId, CallSource, Latency, Performance, PerformanceService, RecordedCall},
-    store::{MIGRATOR, PromptStore},
+    store::{MIGRATOR, PromptStore, ReplicaLimits},
     transfer::{ImportError, ImportSummary},
 };
 

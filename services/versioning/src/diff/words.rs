@@ -87,7 +87,8 @@ fn whole<'a>(base: &'a str, head: &'a str) -> WordChange<'a> {
     WordChange { base: all(base), head: all(head) }
 }
 
-fn changes_until<'a>(base: &'a str, head: &'a str, deadline: Instant) -> WordChange<'a> {
+/// What changed between two lines. Past the deadline, more is marked than would have to be.
+pub(super) fn changes_until<'a>(base: &'a str, head: &'a str, deadline: Instant) -> WordChange<'a> {
     let old: Vec<&str> = split_words(base).take(MAX_WORDS + 1).collect();
     let new: Vec<&str> = split_words(head).take(MAX_WORDS + 1).collect();
     if old.len().max(new.len()) > MAX_WORDS {

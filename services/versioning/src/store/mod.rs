@@ -26,6 +26,8 @@ mod search;
 mod transfer;
 mod write;
 
+pub use replica::ReplicaLimits;
+
 pub(crate) use insert::{Insert, Origin};
 pub(crate) use transfer::{Import, ImportRefusal};
 pub(crate) use write::Change;
@@ -50,8 +52,8 @@ impl PromptStore {
 
     /// The same with a replica of the database, which answers what may be some seconds old.
     #[must_use]
-    pub fn with_replica(self, replica: PgPool) -> Self {
-        Self { replica: Some(Arc::new(replica::Replica::new(replica))), ..self }
+    pub fn with_replica(self, replica: PgPool, limits: ReplicaLimits) -> Self {
+        Self { replica: Some(Arc::new(replica::Replica::new(replica, limits))), ..self }
     }
 
     /// Whether every migration that this binary knows has been applied.

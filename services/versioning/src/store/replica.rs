@@ -25,35 +25,48 @@ use tokio::{
 use super::PromptStore;
 use crate::{AgentType, PromptContent, VersioningError};
 
-/// How long a replica that failed is left alone. Then one read looks whether it is back.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// How long a read may take on a replica, with the way there. The limit holds on this side: a network that has gone
-/// mute tells nobody that a statement took too long.
-const READ_LIMIT: Duration = Duration::from_secs(3);
-
-/// How long a replica may take to say that it is there.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
-
 /// Reads that the database makes at once in place of the replica. Fewer than its connections, which writes and agents
 /// need.
 const STAND_INS: usize = 4;
 
-/// How long such a read waits for its turn.
-const TURN_LIMIT: Duration = Duration::from_secs(3);
+/// How long a replica is waited for, and left alone.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplicaLimits {
+    /// How long a replica that failed is left alone. Then one read looks whether it is back.
+    pub quiet: Duration,
+    /// How long a read may take on a replica, with the way there. The limit holds on this side: a network that has gone
+    /// mute tells nobody that a statement took too long.
+    pub read: Duration,
+    /// How long a replica may take to say that it is there.
+    pub probe: Duration,
+    /// How long a read that the database makes in place of the replica waits for its turn.
+    pub turn: Duration,
+}
+
+impl Default for ReplicaLimits {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_secs(10),
+            read: Duration::from_secs(3),
+            probe: Duration::from_secs(1),
+            turn: Duration::from_secs(3),
+        }
+    }
+}
 
 /// The replica, and whether it is left alone.
 #[derive(Debug)]
 pub(super) struct Replica {
     pool: PgPool,
+    limits: ReplicaLimits,
     /// Until when; none while it answers.
     quiet_until: Mutex<Option<Instant>>,
     stand_ins: Semaphore,
 }
 
 impl Replica {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Self { pool, quiet_until: Mutex::default(), stand_ins: Semaphore::new(STAND_INS) }
+    pub(super) fn new(pool: PgPool, limits: ReplicaLimits) -> Self {
+        Self { pool, limits, quiet_until: Mutex::default(), stand_ins: Semaphore::new(STAND_INS) }
     }
 
     fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -69,14 +82,14 @@ impl Replica {
             None => true,
             Some(until) if now < until => false,
             Some(_) => {
-                *quiet_until = Some(now + QUIET);
+                *quiet_until = Some(now + self.limits.quiet);
                 true
             }
         }
     }
 
     fn failed(&self, error: &(dyn Error + 'static)) {
-        let was_quiet = self.quiet_until().replace(Instant::now() + QUIET).is_some();
+        let was_quiet = self.quiet_until().replace(Instant::now() + self.limits.quiet).is_some();
         if was_quiet {
             tracing::debug!(error, "the replica fails still");
         } else {
@@ -125,7 +138,7 @@ impl Replica {
 
     /// A turn to ask the database itself.
     async fn stand_in(&self) -> Result<SemaphorePermit<'_>, VersioningError> {
-        match timeout(TURN_LIMIT, self.stand_ins.acquire()).await {
+        match timeout(self.limits.turn, self.stand_ins.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
@@ -147,7 +160,7 @@ impl PromptStore {
             let query = query();
             return Ok(query.fetch_all(&self.pool).await?);
         };
-        let ends_at = Instant::now() + READ_LIMIT;
+        let ends_at = Instant::now() + replica.limits.read;
         if let Some(mut connection) = replica.acquire(ends_at).await {
             let query = query();
             let said = timeout_at(ends_at, query.fetch_all(&mut *connection)).await;
@@ -176,7 +189,7 @@ impl PromptStore {
     /// Whether the replica answers; none if there is no replica. One that failed a moment ago is not asked again.
     pub(crate) async fn replica_answers(&self) -> Option<bool> {
         let replica = self.replica.as_ref()?;
-        let ends_at = Instant::now() + PROBE_LIMIT;
+        let ends_at = Instant::now() + replica.limits.probe;
         let Some(mut connection) = replica.acquire(ends_at).await else { return Some(false) };
         let said = timeout_at(ends_at, connection.ping()).await;
         Some(replica.take(connection, said).is_some())

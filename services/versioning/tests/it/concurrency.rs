@@ -10,7 +10,8 @@ use sqlx::{
 use versioning::{MIGRATOR, VersioningError};
 
 use crate::support::{
-    active_rows, agent, draft, eventually, live, new_patch, numbers, promotion, services, version, wide_pool,
+    PATIENCE, active_rows, agent, draft, live, new_patch, numbers, promotion, services, somebody_waits_for, version,
+    wide_pool,
 };
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -35,7 +36,7 @@ async fn a_hundred_patches_at_once_give_a_hundred_consecutive_versions(_: PgPool
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn writers_who_give_up_leave_the_connections_to_others(_: PgPoolOptions, options: PgConnectOptions) {
-    const PATIENCE: Duration = Duration::from_millis(200);
+    const SHORT: Duration = Duration::from_millis(200);
     let holding = wide_pool(options.clone(), 1).await;
     let pool = wide_pool(options, 4).await;
     let management = services(&pool).management;
@@ -48,7 +49,7 @@ async fn writers_who_give_up_leave_the_connections_to_others(_: PgPoolOptions, o
         .unwrap();
     for number in 0..6 {
         let patch = management.create_patch(new_patch("writer", &number.to_string()));
-        assert!(tokio::time::timeout(PATIENCE, patch).await.is_err(), "it waits for the lock");
+        assert!(tokio::time::timeout(SHORT, patch).await.is_err(), "it waits for the lock");
     }
     management.create_patch(new_patch("other", "x")).await.unwrap();
     holder.rollback().await.unwrap();
@@ -132,14 +133,8 @@ async fn writers_of_different_agents_do_not_wait_for_each_other(pool: PgPool) {
             tokio::spawn(async move { management.create_patch(new_patch("busy", "waits")).await })
         })
         .collect();
-    eventually("the writer of the busy agent waits for the lock", async || {
-        sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_locks where not granted)")
-            .fetch_one(&mut *holder)
-            .await
-            .unwrap()
-    })
-    .await;
-    let calm = tokio::time::timeout(Duration::from_secs(10), management.create_patch(new_patch("calm", "goes on")));
+    somebody_waits_for(&mut holder).await;
+    let calm = tokio::time::timeout(PATIENCE, management.create_patch(new_patch("calm", "goes on")));
     assert_eq!(calm.await.expect("the other agent's writer waited too").unwrap().version, version("1.0.1"));
     assert!(waiting.iter().all(|writer| !writer.is_finished()));
     holder.rollback().await.unwrap();
@@ -173,13 +168,7 @@ async fn who_waited_for_another_node_knows_what_it_promoted(pool: PgPool) {
             let new = crate::support::new_version("writer", created, "waits");
             async move { management.create_version(new).await }
         });
-        eventually("the writer waits for the lock", async || {
-            sqlx::query_scalar::<_, bool>("select exists (select 1 from pg_locks where not granted)")
-                .fetch_one(&mut *other)
-                .await
-                .unwrap()
-        })
-        .await;
+        somebody_waits_for(&mut other).await;
         other.commit().await.unwrap();
         let made = waiting.await.unwrap();
         let previous: Option<String> = sqlx::query_scalar(

@@ -1,13 +1,17 @@
 //! What stands between a node and its PostgreSQL, and can be shut. Shared with the tests and the benchmarks of the server.
 
-use std::path::PathBuf;
+use std::{
+    io::ErrorKind,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     ConnectOptions,
     postgres::{PgConnectOptions, PgSslMode},
 };
 use tokio::{
-    net::{TcpListener, TcpStream, UnixStream},
+    net::{TcpListener, TcpSocket, TcpStream, UnixStream},
     sync::watch,
     task::JoinHandle,
 };
@@ -35,6 +39,8 @@ pub struct Gate {
     socket: PathBuf,
     passage: watch::Sender<Passage>,
     accepting: JoinHandle<()>,
+    /// Keeps the port, so that nobody else is given it, and does not listen: whoever connects is refused.
+    refusing: Option<TcpSocket>,
 }
 
 impl Gate {
@@ -52,19 +58,38 @@ impl Gate {
         let url = options.to_url_lossy().to_string();
         let passage = watch::channel(Passage::Open).0;
         let accepting = tokio::spawn(accept(listener, socket.clone(), passage.clone()));
-        Self { options, url, port, socket, passage, accepting }
+        Self { options, url, port, socket, passage, accepting, refusing: None }
     }
 
     pub async fn set(&mut self, passage: Passage) {
-        if passage == Passage::Refused && !self.accepting.is_finished() {
+        if passage == Passage::Refused && self.refusing.is_none() {
             self.accepting.abort();
             // Until it is gone, so that the port is.
             let _ = (&mut self.accepting).await;
+            self.refusing = Some(bind(self.port).await);
         }
         self.passage.send_replace(passage);
-        if passage != Passage::Refused && self.accepting.is_finished() {
-            let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        if passage != Passage::Refused
+            && let Some(bound) = self.refusing.take()
+        {
+            let listener = bound.listen(1024).unwrap();
             self.accepting = tokio::spawn(accept(listener, self.socket.clone(), self.passage.clone()));
+        }
+    }
+}
+
+/// A socket at a port whose listener is gone. For a moment a program that the tests are just starting may still hold that.
+async fn bind(port: u16) -> TcpSocket {
+    let begin = Instant::now();
+    loop {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        match socket.bind(([127, 0, 0, 1], port).into()) {
+            Ok(()) => return socket,
+            Err(error) if error.kind() == ErrorKind::AddrInUse && begin.elapsed() < Duration::from_secs(60) => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Err(error) => panic!("port {port}: {error}"),
         }
     }
 }

@@ -10,9 +10,11 @@ use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{AgentType, LoadingSettings, MIGRATOR, MetricsRange, PromptStore, Services, VersioningError, listen};
+use versioning::{AgentType, LoadingSettings, MIGRATOR, MetricsRange, PromptStore, Services, VersioningError};
 
-use crate::support::{agent, code, draft, eventually, live, new_patch, promotion, services, version, wide_pool};
+use crate::support::{
+    agent, code, draft, eventually, listening, live, new_patch, patient, promotion, services, version, wide_pool,
+};
 
 async fn loaded(services: &Services, name: &str) -> String {
     let prompt = services.loading.get_active_prompt(&agent(name)).await.unwrap();
@@ -45,7 +47,8 @@ async fn the_first_load_misses_and_the_next_ones_hit(pool: PgPool) {
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_missing_prompt_is_an_error(pool: PgPool) {
-    let services = services(&pool);
+    let settings = LoadingSettings { missing_time_to_live: Duration::from_secs(3600), ..patient() };
+    let services = Services::new(PromptStore::new(pool), settings);
     draft(&services.management, "writer", "1.0.0").await;
     // Read, and remembered.
     for _ in 0..2 {
@@ -94,7 +97,7 @@ async fn what_does_not_exist_names_what_may_be_meant(pool: PgPool) {
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_missing_prompt_is_remembered_only_briefly(pool: PgPool) {
-    let settings = LoadingSettings { missing_time_to_live: Duration::from_millis(50), ..LoadingSettings::default() };
+    let settings = LoadingSettings { missing_time_to_live: Duration::from_millis(50), ..patient() };
     // This node does not listen, so nothing but time can tell it.
     let deaf = Services::new(PromptStore::new(pool.clone()), settings);
     assert_eq!(code(deaf.loading.get_active_prompt(&agent("writer")).await), "unknown_agent");
@@ -104,7 +107,7 @@ async fn a_missing_prompt_is_remembered_only_briefly(pool: PgPool) {
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn an_entry_expires(pool: PgPool) {
-    let settings = LoadingSettings { time_to_live: Duration::from_millis(50), ..LoadingSettings::default() };
+    let settings = LoadingSettings { time_to_live: Duration::from_millis(50), ..patient() };
     let deaf = Services::new(PromptStore::new(pool.clone()), settings);
     let other = services(&pool);
     live(&other.management, "writer", "1.0.0").await;
@@ -147,7 +150,7 @@ async fn a_promotion_is_served_by_the_same_node_at_once(pool: PgPool) {
 async fn every_node_hears_of_promotions_and_cleared_caches(pool: PgPool) {
     let writer = services(&pool);
     let node = services(&pool);
-    let _listener = listen(&node).await;
+    let _listener = listening(&node).await;
     live(&writer.management, "writer", "1.0.0").await;
     assert_eq!(loaded(&node, "writer").await, "1.0.0");
     live(&writer.management, "writer", "1.1.0").await;
@@ -166,7 +169,7 @@ async fn every_node_hears_of_promotions_and_cleared_caches(pool: PgPool) {
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn by_hand_or_not_a_promotion_is_heard_of(pool: PgPool) {
     let node = services(&pool);
-    let _listener = listen(&node).await;
+    let _listener = listening(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     draft(&node.management, "writer", "1.1.0").await;
     assert_eq!(loaded(&node, "writer").await, "1.0.0");
@@ -184,8 +187,7 @@ async fn by_hand_or_not_a_promotion_is_heard_of(pool: PgPool) {
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_crowd_that_misses_reads_once(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = wide_pool(options, 20).await;
-    let settings = LoadingSettings { read_limit: Duration::from_secs(60), ..LoadingSettings::default() };
-    let services = Services::new(PromptStore::new(pool.clone()), settings);
+    let services = services(&pool);
     live(&services.management, "writer", "1.0.0").await;
     // Reads wait until this lets go, so that all of the crowd arrives while the first is under way.
     let mut holder = pool.begin().await.unwrap();
@@ -219,7 +221,7 @@ async fn nobody_is_served_an_older_version_after_a_newer_one(_: PgPoolOptions, o
     let pool = wide_pool(options, 20).await;
     let writer = services(&pool);
     let node = services(&pool);
-    let _listener = listen(&node).await;
+    let _listener = listening(&node).await;
     live(&writer.management, "writer", "1.0.0").await;
     let is_over = AtomicBool::new(false);
     let read = async |services: &Services| {

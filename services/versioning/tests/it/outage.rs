@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use versioning::{Listener, LoadedPrompt, LoadingSettings, MIGRATOR, PromptStore, Services, listen};
+use versioning::{Listener, LoadingSettings, MIGRATOR, PromptStore, Services, listen};
 
 use crate::{
     gate::{Gate, Passage},
-    support::{agent, code, eventually, live, new_patch, services},
+    support::{PATIENCE, agent, code, eventually, listening, live, new_patch, patient, services},
 };
 
 /// Cuts every connection to a database and lets no new one in, from a connection to another one.
@@ -43,15 +44,10 @@ impl Outage {
 
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn without_the_database_the_last_known_prompt_is_served_and_marked(_: PgPoolOptions, options: PgConnectOptions) {
-    let pool = PgPoolOptions::new()
-        .max_connections(5)
-        .acquire_timeout(Duration::from_millis(500))
-        .connect_with(options.clone())
-        .await
-        .unwrap();
-    let settings = LoadingSettings { retry_after_failure: Duration::from_millis(20), ..LoadingSettings::default() };
+    let pool = PgPoolOptions::new().max_connections(5).connect_with(options.clone()).await.unwrap();
+    let settings = LoadingSettings { retry_after_failure: Duration::from_millis(20), ..patient() };
     let node = Services::new(PromptStore::new(pool.clone()), settings);
-    let _listener = listen(&node).await;
+    let _listener = listening(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     live(&node.management, "unread", "1.0.0").await;
     let load = async |name: &str| node.loading.get_active_prompt(&agent(name)).await;
@@ -87,7 +83,7 @@ async fn without_the_database_the_last_known_prompt_is_served_and_marked(_: PgPo
 async fn a_promotion_during_a_gap_is_not_missed(_: PgPoolOptions, options: PgConnectOptions) {
     let pool = PgPoolOptions::new().max_connections(5).connect_with(options.clone()).await.unwrap();
     let node = services(&pool);
-    let _listener = listen(&node).await;
+    let _listener = listening(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     let version =
         async || node.loading.get_active_prompt(&agent("writer")).await.unwrap().content().version.version.to_string();
@@ -127,13 +123,13 @@ async fn who_made_a_version_live_is_served_it_however_short_the_database_was_awa
     let settings = LoadingSettings {
         time_to_live: Duration::from_millis(20),
         retry_after_failure: Duration::from_secs(600),
-        ..LoadingSettings::default()
+        ..patient()
     };
     let node = Services::new(PromptStore::new(pool), settings);
     live(&node.management, "writer", "1.0.0").await;
     let load = async || node.loading.get_active_prompt(&agent("writer")).await.unwrap();
     assert!(!load().await.is_stale());
-    gate.set(Passage::Refused).await;
+    gate.set(Passage::Shut).await;
     eventually("a read fails", async || load().await.is_stale()).await;
     gate.set(Passage::Open).await;
     eventually("it takes writes again", async || {
@@ -144,55 +140,51 @@ async fn who_made_a_version_live_is_served_it_however_short_the_database_was_awa
     assert_eq!((prompt.content().prompt_text.as_str(), prompt.is_stale()), ("new", false));
 }
 
-/// A node behind a gate that knows `writer` and has never read `unread`, and what hears of promotions for it.
+/// So long that whoever waited for it would wait for ever.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+/// A node behind a gate that knows `writer` and has never read `unread`, and what hears of promotions for it. Nothing but the
+/// settings limits how long it waits for its database.
 async fn behind_gate(options: &PgConnectOptions, settings: LoadingSettings) -> (Gate, Services, Listener) {
     let gate = Gate::before(options).await;
-    // As a server has it.
-    let pool = PgPoolOptions::new()
-        .max_connections(5)
-        .acquire_timeout(Duration::from_secs(3))
-        .connect_with(gate.options.clone())
-        .await
-        .unwrap();
+    let pool = PgPoolOptions::new().max_connections(5).acquire_timeout(FOR_EVER);
+    let pool = pool.connect_with(gate.options.clone()).await.unwrap();
     let node = Services::new(PromptStore::new(pool), settings);
-    let listener = listen(&node).await;
+    let listener = listening(&node).await;
     live(&node.management, "writer", "1.0.0").await;
     live(&node.management, "unread", "1.0.0").await;
-    assert!(node.loading.is_listening());
-    assert!(!node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale());
+    eventually("it is read", async || {
+        node.loading.get_active_prompt(&agent("writer")).await.is_ok_and(|prompt| !prompt.is_stale())
+    })
+    .await;
     (gate, node, listener)
 }
 
-/// An agent that was never read is told soon that the database is away.
+/// An agent that was never read is told that the database is away.
 async fn is_told(node: &Services) {
-    let asked = Instant::now();
-    assert_eq!(code(node.loading.get_active_prompt(&agent("unread")).await), "database_unavailable");
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    let answer = tokio::time::timeout(PATIENCE, node.loading.get_active_prompt(&agent("unread"))).await;
+    assert_eq!(code(answer.expect("a read is given up")), "database_unavailable");
 }
 
-/// Once the way is open again, answers are fresh soon.
+/// Once the way is open again, answers are fresh. How soon, `benches/outage.rs` of the server measures.
 async fn comes_back(node: &Services, gate: &mut Gate) {
     gate.set(Passage::Open).await;
-    let back = Instant::now();
     eventually("it is served fresh again", async || {
         !node.loading.get_active_prompt(&agent("writer")).await.unwrap().is_stale()
     })
     .await;
-    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
 }
 
-/// Asks for `writer`, over and over, until the answers have been as they are to be for a while; the slowest of them.
-async fn slowest(node: &Services, during: Duration, is_right: impl Fn(&LoadedPrompt) -> bool) -> Duration {
-    let begin = Instant::now();
-    let mut slowest = Duration::ZERO;
-    while begin.elapsed() < during {
-        let asked = Instant::now();
-        let prompt = node.loading.get_active_prompt(&agent("writer")).await.unwrap();
-        slowest = slowest.max(asked.elapsed());
-        assert!(is_right(&prompt), "{} after {:?}", prompt.source(), begin.elapsed());
+/// Asks for `writer` over and over for a while: every answer is stale, and there as soon as it is asked for.
+async fn is_answered_at_once(node: &Services, during: Duration) {
+    let (begin, mut answers) = (Instant::now(), 0);
+    while answers < 200 || begin.elapsed() < during {
+        // Whoever waits for anything is not answered at the first look.
+        let prompt = node.loading.get_active_prompt(&agent("writer")).now_or_never().expect("it waits").unwrap();
+        assert!(prompt.is_stale(), "{} after {:?}", prompt.source(), begin.elapsed());
+        answers += 1;
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    slowest
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -200,13 +192,14 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_refuses(
     _: PgPoolOptions,
     options: PgConnectOptions,
 ) {
-    let (mut gate, node, _listener) = behind_gate(&options, LoadingSettings::default()).await;
+    // Once the gap is noticed, a read is a probe.
+    let settings = LoadingSettings { probe_limit: LoadingSettings::default().probe_limit, ..patient() };
+    let (mut gate, node, _listener) = behind_gate(&options, settings).await;
 
     gate.set(Passage::Refused).await;
     eventually("the gap is noticed", async || !node.loading.is_listening()).await;
     // Longer than an attempt to connect and the pause after it.
-    let slowest = slowest(&node, Duration::from_millis(3500), LoadedPrompt::is_stale).await;
-    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
+    is_answered_at_once(&node, Duration::from_millis(3500)).await;
     let of_all = node.loading.counters();
     let of_agent = node.loading.counts_by_agent()[0].1;
     assert_eq!((of_agent.hits, of_agent.misses), (of_all.hits, of_all.misses), "stale answers are misses for both");
@@ -218,6 +211,27 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_refuses(
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn nobody_waits_for_a_read_that_is_not_given_up(_: PgPoolOptions, options: PgConnectOptions) {
+    let settings = LoadingSettings {
+        time_to_live: Duration::from_millis(20),
+        read_limit: FOR_EVER,
+        probe_limit: FOR_EVER,
+        ..LoadingSettings::default()
+    };
+    let (mut gate, node, _listener) = behind_gate(&options, settings).await;
+
+    gate.set(Passage::Mute).await;
+    let mut stale = 0;
+    while stale < 200 {
+        let asked = tokio::time::timeout(PATIENCE, node.loading.get_active_prompt(&agent("writer"))).await;
+        stale += usize::from(asked.expect("it waits for the read").unwrap().is_stale());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    comes_back(&node, &mut gate).await;
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn nobody_who_can_be_told_something_waits_for_a_database_that_is_mute(
     _: PgPoolOptions,
     options: PgConnectOptions,
@@ -226,12 +240,9 @@ async fn nobody_who_can_be_told_something_waits_for_a_database_that_is_mute(
     let (mut gate, node, _listener) = behind_gate(&options, brief).await;
 
     gate.set(Passage::Mute).await;
-    let waited = slowest(&node, Duration::from_millis(3500), |_| true).await;
-    // Once for each read that began while nobody knew; no longer than that.
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
-    let waited = slowest(&node, Duration::from_millis(2000), LoadedPrompt::is_stale).await;
-    assert!(waited < Duration::from_millis(200), "{waited:?}");
-    // A read is given up, although PostgreSQL could not be told to.
+    // A read is given up, although PostgreSQL could not be told to. From then on the node knows.
+    is_told(&node).await;
+    is_answered_at_once(&node, Duration::from_millis(2000)).await;
     is_told(&node).await;
 
     comes_back(&node, &mut gate).await;
@@ -242,8 +253,7 @@ async fn a_node_hears_of_promotions_although_every_connection_is_in_use(_: PgPoo
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     let node = services(&pool);
     let _used = pool.acquire().await.unwrap();
-    let _listener = listen(&node).await;
-    assert!(node.loading.is_listening());
+    let _listener = listening(&node).await;
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -264,8 +274,7 @@ async fn a_deaf_node_trusts_what_it_has_read_for_a_moment_only(_: PgPoolOptions,
     };
     assert_eq!(served().await, ("1.0.0".into(), false));
     live(&other.management, "writer", "1.1.0").await;
-    let promoted = Instant::now();
+    // Nothing but the moment being over can tell it; what is heard of is served for minutes.
     eventually("the promotion is served", async || served().await.0 == "1.1.0").await;
-    assert!(promoted.elapsed() < Duration::from_secs(3), "{:?}", promoted.elapsed());
     assert!(!served().await.1, "the database answers, so nothing is stale");
 }
