@@ -31,6 +31,11 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Request(_) => {
                 ("unreachable", "The server could not be reached. Check the connection, then try again.")
             }
+            // So the body's own error says it (http-body-util 0.1); the framework passes on nothing but its words.
+            ServerFnErrorErr::Deserialization(said) if said.contains("length limit exceeded") => (
+                "too_much",
+                "This is more than the server takes at once. Shorten the text, or the values of its variables.",
+            ),
             // On the server these are arguments that cannot be read, in the browser an answer.
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => (
                 "outdated_page",
@@ -43,7 +48,7 @@ impl FromServerFnError for AppError {
             tracing::error!(%error, "a server function failed");
         } else {
             tracing::info!(code, "refused");
-            answer_with(400);
+            answer_with(if code == "too_much" { 413 } else { 400 });
         }
         Self { code: code.into(), message: message.into(), request_id: None }
     }

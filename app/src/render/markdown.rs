@@ -16,6 +16,11 @@ const MAX_TEXT: usize = 1024 * 1024;
 /// each of them is read one by one.
 const MAX_HTML: usize = 2 * 1024 * 1024;
 
+/// How many bytes may be looked at to escape a text again, which the sanitiser (html5ever 0.40) does by looking, from each
+/// character that is escaped, for the next tag, `<` or `>`. So the time that takes grows with the square of a text that is
+/// nothing but `&`. A tenth of a second.
+const MAX_LOOKED_AT: usize = 4 * 1024 * 1024 * 1024;
+
 /// How far the content of a line may be indented, in spaces and marks of quotes. Reading Markdown takes time by the lines times
 /// what they may stand in: nothing is nested deeper than the lines that begin it are indented.
 const MAX_INDENT: usize = 1_024;
@@ -25,7 +30,8 @@ const MAX_INDENT: usize = 1_024;
 ///
 /// What would take long is shown as it is, and says so. A long text takes a processor for a while all the same: call it aside.
 pub fn markdown(text: &str) -> ServerHtml {
-    let html = is_quick(text).then(|| rendered(text)).filter(|html| html.len() <= MAX_HTML);
+    let html = is_quick(text).then(|| rendered(text));
+    let html = html.filter(|html| html.len() <= MAX_HTML && looked_at(html) <= MAX_LOOKED_AT);
     ServerHtml(html.map_or_else(|| as_it_is(text), |html| ammonia::clean(&html)))
 }
 
@@ -35,6 +41,23 @@ fn is_quick(text: &str) -> bool {
     let is_indent = |byte: &u8| matches!(byte, b' ' | b'\t' | b'>');
     let indent = |line: &str| line.bytes().take_while(is_before_content).filter(is_indent).count();
     text.len() <= MAX_TEXT && text.split(['\n', '\r']).all(|line| indent(line) <= MAX_INDENT)
+}
+
+/// The bytes that are looked at to escape what stands between the tags; see [`MAX_LOOKED_AT`].
+fn looked_at(html: &str) -> usize {
+    let bytes = html.as_bytes();
+    let (mut end, mut sum) = (bytes.len(), 0_usize);
+    for (at, byte) in bytes.iter().enumerate().rev() {
+        let rest = &bytes[at..];
+        match byte {
+            b'<' | b'>' => end = at,
+            b'&' if rest.starts_with(b"&lt;") || rest.starts_with(b"&gt;") => end = at,
+            // The latter begins a space that does not break, and other characters.
+            b'&' | 0xC2 => sum = sum.saturating_add(end - at),
+            _ => {}
+        }
+    }
+    sum
 }
 
 /// A text that is not rendered.
@@ -105,12 +128,21 @@ mod tests {
         let prompt = line.repeat(MAX_TEXT / line.len());
         assert!(markdown(&prompt).0.contains("<h1>Role</h1>"));
         let deep = "- ".repeat(MAX_INDENT + 1);
-        for text in ["&".repeat(MAX_TEXT), "<".repeat(MAX_TEXT), format!("{prompt}{prompt}"), format!("a\r{deep}")] {
+        for text in [
+            "&".repeat(MAX_TEXT),
+            "&".repeat(MAX_TEXT / 4),
+            "«".repeat(MAX_TEXT / 8),
+            "<".repeat(MAX_TEXT),
+            format!("{prompt}{prompt}"),
+            format!("a\r{deep}"),
+        ] {
             let html = markdown(&text).0;
             let (notice, shown) = html.split_once("<pre>").unwrap();
             assert!(notice.contains("It is shown as it is") && !notice.contains("<h1>"), "{notice}");
             assert!(html_escape::decode_html_entities(shown.strip_suffix("</pre>").unwrap()) == text);
         }
+        let paragraphs = format!("{}\n\n", "«R&D» ".repeat(100)).repeat(1_000);
+        assert!(!markdown(&paragraphs).0.contains("It is shown as it is"), "what stands in short paragraphs is quick");
         // A line of dashes is not deep.
         assert!(markdown(&"-".repeat(MAX_INDENT * 2)).0.contains("<hr>"));
     }
