@@ -153,7 +153,7 @@ fn whole(page: Page, asked: &str) -> AnyView {
             </section>
             <section aria-labelledby="name-title">
                 <h2 id="name-title">"This set"</h2>
-                <form class="filters" method="post" action=format!("{here}/rename")>
+                <form class="filters grow" method="post" action=format!("{here}/rename")>
                     {place.field()}
                     {form.line("name", "Name", &set.name, "")}
                     <button type="submit">"Rename"</button>
