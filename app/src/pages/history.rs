@@ -365,6 +365,7 @@ fn carried(picks: &[Pick; 2], rows: &[HistoryLine], is_for_all: bool) -> Option<
         let name = if is_for_all { chosen.as_str() } else { chosen.split_once('@').map_or("", |(_, version)| version) };
         let name = name.to_owned();
         Some(view! {
+            " "
             <label>
                 <input type="radio" name=*side value=chosen checked />
                 {*side}
