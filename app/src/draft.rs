@@ -15,6 +15,9 @@ const PREFIX: &str = "verbatim.draft.";
 /// What stands before the name of what a tab sent last.
 const SENT: &str = "verbatim.sent.";
 
+/// What a tab was told last that it was saved.
+const SAVED: &str = "verbatim.saved";
+
 /// How long a draft is kept, in seconds.
 const KEPT_FOR: i64 = 30 * 24 * 60 * 60;
 
@@ -195,12 +198,22 @@ impl Draft {
         }
     }
 
-    /// Whether this is what the tab sent last from this base, and it was saved: its draft is forgotten by then.
+    /// Whether this is what the tab sent last from this base, and the server said that it was saved.
     pub fn was_saved(agent_type: &str, written: &Written, base: &str) -> bool {
-        let remembered = tab_storage().and_then(|tab| tab.get_item(&format!("{SENT}{agent_type}")).ok().flatten());
+        let kept = |key: &str| tab_storage().and_then(|tab| tab.get_item(key).ok().flatten());
+        let remembered = kept(&format!("{SENT}{agent_type}"));
         let Some((id, sent)) = remembered.as_deref().and_then(|sent| sent.split_once('\n')) else { return false };
-        !Self::is_there(agent_type, id)
+        kept(SAVED).is_some_and(|saved| saved == id)
             && Self::parse(sent).is_some_and(|sent| sent.written == *written && sent.base == base)
+    }
+
+    /// What was written in it is saved: it is needed no more.
+    pub fn forget_saved(id: &str) {
+        if let Some(storage) = tab_storage() {
+            // Where there is no room for it, what comes back counts as not saved.
+            let _ = storage.set_item(SAVED, id);
+        }
+        Self::forget(id);
     }
 
     /// Forgets the draft with this id, whichever agent it is of.

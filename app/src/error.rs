@@ -48,7 +48,7 @@ impl FromServerFnError for AppError {
             tracing::error!(%error, "a server function failed");
         } else {
             tracing::info!(code, "refused");
-            answer_with(if code == "too_much" { 413 } else { 400 });
+            answer_with(400);
         }
         Self { code: code.into(), message: message.into(), request_id: None }
     }

@@ -72,6 +72,6 @@ fn Listener() -> impl IntoView {
 /// that of this one draft, and it leaves the address: a link that is handed on, or a reload, deletes nothing.
 fn forget_saved_draft() {
     if let Some(id) = take_from_address("saved") {
-        Draft::forget(&id);
+        Draft::forget_saved(&id);
     }
 }

@@ -152,7 +152,11 @@ fn Filters(agents: Resource<Result<Overview, AppError>>, filter: HistoryFilter, 
 }
 
 #[component]
-fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_all: bool) -> impl IntoView {
+fn Versions(page: HistoryPage, filter: HistoryFilter, mut query: ParamsMap, is_for_all: bool) -> impl IntoView {
+    // They go to other pages with the form alone: a link has what was chosen when this page was made, and not what is now.
+    let picks = ["base", "head"].map(|side| Pick { side, chosen: query.get(side).filter(|name| is_version(name)) });
+    query.remove("base");
+    query.remove("head");
     let HistoryPage { agent, meant, rows, total, pages, spans, spans_cut, now } = page;
     let place = if is_for_all { "/history".to_owned() } else { format!("/agents/{}", filter.agent) };
     if rows.is_empty() {
@@ -203,7 +207,6 @@ fn Versions(page: HistoryPage, filter: HistoryFilter, query: ParamsMap, is_for_a
     })
     .collect_view();
     let done = query.get("done").unwrap_or_default();
-    let picks = ["base", "head"].map(|side| Pick::of(side, &query));
     let lines = rows
         .iter()
         .enumerate()
@@ -340,15 +343,6 @@ struct Pick {
 }
 
 impl Pick {
-    fn of(side: &'static str, query: &ParamsMap) -> Self {
-        let is_version = |name: &String| {
-            name.split_once('@').is_some_and(|(agent, version)| {
-                agent.parse::<versioning::AgentType>().is_ok() && version.parse::<versioning::Version>().is_ok()
-            })
-        };
-        Self { side, chosen: query.get(side).filter(is_version) }
-    }
-
     /// Whether it is this row: the two newest, until others are chosen.
     fn is_of(&self, index: usize, row: &HistoryLine) -> bool {
         match &self.chosen {
@@ -356,6 +350,13 @@ impl Pick {
             None => index == usize::from(self.side == "base"),
         }
     }
+}
+
+/// Whether this is the name of a version of an agent.
+fn is_version(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(agent, version)| {
+        agent.parse::<versioning::AgentType>().is_ok() && version.parse::<versioning::Version>().is_ok()
+    })
 }
 
 /// What was chosen and is not on this page. It stands among the choices of its side, so that another one replaces it.

@@ -117,6 +117,13 @@ async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request
 /// Reads a form to its end, even one that is too long.
 async fn read_form(request: Request) -> Result<EditForm, StatusCode> {
     let (parts, body) = request.into_parts();
+    let bytes = to_end(body).await?;
+    let request = Request::from_parts(parts, Body::from(bytes));
+    Form::<EditForm>::from_request(request, &()).await.map(|Form(form)| form).map_err(|rejection| rejection.status())
+}
+
+/// Reads what a browser sends to its end, even when it is too long.
+pub(super) async fn to_end(body: Body) -> Result<Bytes, StatusCode> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     let mut ignored = 0;
@@ -131,11 +138,7 @@ async fn read_form(request: Request) -> Result<EditForm, StatusCode> {
             }
         }
     }
-    if ignored > 0 {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let request = Request::from_parts(parts, Body::from(bytes));
-    Form::<EditForm>::from_request(request, &()).await.map(|Form(form)| form).map_err(|rejection| rejection.status())
+    if ignored > 0 { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(bytes.into()) }
 }
 
 /// Whether this is an id as the editor gives its drafts, and nothing else that an address could hold.

@@ -7,16 +7,16 @@ mod texts;
 
 use std::sync::LazyLock;
 
-use app::{App, shell};
+use app::{App, AppError, shell};
 use axum::{
-    Router,
+    Json, Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use leptos::{
     config::LeptosOptions,
     nonce::use_nonce,
@@ -66,6 +66,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(live::router())
         .fallback(get(fallback))
         .layer(DefaultBodyLimit::max(forms::MAX_FORM))
+        .layer(middleware::from_fn(take_whole))
         .layer(CompressionLayer::new());
     Router::new()
         .merge(files)
@@ -73,6 +74,29 @@ pub fn router(state: &AppState) -> Router {
         .merge(pages)
         .layer(middleware::from_fn_with_state(state.clone(), observe::page))
         .with_state(state.clone())
+}
+
+/// A server function whose arguments are more than is taken says so, once the browser has sent all of them.
+async fn take_whole(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST || !request.uri().path().starts_with("/api/pages/") {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match forms::to_end(body).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(status) => {
+            let (code, message) = match status {
+                StatusCode::PAYLOAD_TOO_LARGE => (
+                    "too_much",
+                    "This is more than the server takes at once. Shorten the text, or the values of its variables.",
+                ),
+                _ => ("cut_off", "Not everything arrived at the server. Try again."),
+            };
+            tracing::info!(code, "refused");
+            let refused = AppError { code: code.into(), message: message.into(), request_id: None };
+            (status, Json(refused)).into_response()
+        }
+    }
 }
 
 /// The editor's bundle. One file of it has a fixed name and is asked for again each time; the others carry a hash.

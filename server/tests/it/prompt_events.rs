@@ -1,6 +1,10 @@
 //! The stream of what is live: on real processes where several nodes or kills matter, else through the router.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::body::{Body, BodyDataStream};
 use futures_util::{FutureExt, StreamExt};
@@ -317,10 +321,13 @@ async fn without_the_database_a_stream_says_what_was_known() {
     assert_eq!(answer.0, 503, "{}", answer.1);
     // Nobody waits for a database that has gone mute until it was the turn of all others.
     gate.set(Passage::Mute).await;
+    let begun = Instant::now();
     let crowd: Vec<_> = (0..20).map(|_| Stream::open(&node, "?agent_type=workshopper")).collect();
     for mut stream in crowd {
         assert_eq!(stream.next().await.as_deref(), Some("active workshopper 1.0.0 stale"));
     }
+    // One after the other they would take more than half a minute, at two seconds each.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     gate.set(Passage::Open).await;
     let (mut told, _) = stream.beginning().await;
     told.sort_unstable();

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 
 use crate::{
     LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage,
-    reading::{apart, in_turn},
+    reading::{apart, in_turn, prepared},
 };
 
 /// The longest answer that is taken: 4 MiB.
@@ -33,7 +33,7 @@ pub struct Answer {
 /// # Errors
 /// When there is no whole answer; [`ModelErrorKind::TooLong`] when it is longer than [`MAX_ANSWER_BYTES`].
 pub async fn complete(model: &dyn LanguageModel, request: &ModelRequest) -> Result<Answer, ModelError> {
-    let (pieces, timeout) = (model.stream(request), request.timeout);
+    let (pieces, timeout) = (prepared(|| model.stream(request)), request.timeout);
     let call = apart(async move { tokio::time::timeout(timeout, collect(pieces)).await });
     call.await.unwrap_or_else(|_| Err(timed_out(request)))
 }

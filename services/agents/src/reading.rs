@@ -16,6 +16,18 @@ use tokio::{
 };
 use tracing::Instrument;
 
+/// Makes what is to run [`apart`]. What it asks [`is_apart`] is told so.
+pub(crate) fn prepared<T>(make: impl FnOnce() -> T) -> T {
+    let _entered = reader().map(Handle::enter);
+    make()
+}
+
+/// Whether what is made here runs on the thread of answers. A connection is driven by the threads that opened it, so those of
+/// the threads that serve are not for that one.
+pub(crate) fn is_apart() -> bool {
+    reader().is_some_and(|reader| Handle::try_current().is_ok_and(|here| here.id() == reader.id()))
+}
+
 /// Runs a call to its end on a thread that does nothing else, so that what this process does meanwhile, such as writing down
 /// other answers, is not counted as the model's time. A call that is dropped ends.
 pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
@@ -25,13 +37,13 @@ pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Sen
         Ok(made) => made,
         Err(error) => match error.try_into_panic() {
             Ok(cause) => panic::resume_unwind(cause),
-            // Only who waits here ends it, by going away.
-            Err(_) => std::future::pending().await,
+            // Who waits here ends it only by going away.
+            Err(error) => panic::resume_unwind(Box::new(error.to_string())),
         },
     }
 }
 
-/// Begins requests one after the other: each is on its way before the next one is put together. Many that begin at once would
+/// Begins requests one after the other: where a connection is open, each is on its way before the next one is put together. Many that begin at once would
 /// wait for each other else, and that would be counted as the model's time.
 pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     static TURN: Semaphore = Semaphore::const_new(1);
@@ -75,5 +87,16 @@ struct EndsWithItsCaller<T>(JoinHandle<T>);
 impl<T> Drop for EndsWithItsCaller<T> {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_prepared_knows_where_it_runs() {
+        assert!(prepared(is_apart) && !is_apart());
+        assert!(apart(async { is_apart() }).await);
     }
 }

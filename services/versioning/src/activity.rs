@@ -46,8 +46,8 @@ impl Activity {
 
     /// Every event that commits once this has returned. A listener that falls behind is told how many it missed.
     ///
-    /// In a process that has just begun this waits for the first look at the database, or for its failure: what is there by
-    /// then counts as known, and is told to nobody.
+    /// In a process that has just begun this waits for the first look at the database: what is there by then counts as known,
+    /// and is told to nobody. When that look fails it waits no longer, and the same holds for the first one that succeeds.
     pub async fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         let receiver = self.events.subscribe();
         // It fails only if the task panicked, which the task's own log says.

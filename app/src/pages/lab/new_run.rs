@@ -190,12 +190,11 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     let (sent_a, sent_b) = (form.value("version_a", &a), form.value("version_b", &b));
     let is_against_itself = form.is_sent() && sent_a == sent_b && form.value("noise", "") != "true";
     let offer = is_against_itself.then(|| {
+        // Not the first button of the form, which Enter presses.
         view! {
-            <p class="buttons">
-                <button type="submit" name="noise" value="true">
-                    {format!("Run {sent_a} against itself, as an A/A run")}
-                </button>
-            </p>
+            <button type="submit" name="noise" value="true">
+                {format!("Run {sent_a} against itself, as an A/A run")}
+            </button>
         }
     });
     view! {
@@ -210,7 +209,6 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
                 {form.choice("version_b", "Version B", versions, &b, "")}
                 {form.choice("set_id", "Test cases", sets, &set, if choices.has_more_sets { MORE_SETS } else { "" })}
             </div>
-            {offer}
             <div class="filters">
                 <label class="field wide" class:wrong=form.problem("model").is_some()>
                     <span>"Model"</span>
@@ -270,6 +268,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
             <p class="buttons">
                 <button type="submit" class="primary" name="intent" value="start">"Start the run"</button>
                 <button type="submit" name="intent" value="dry">"Dry run"</button>
+                {offer}
             </p>
             <details open=is_open(&["outputs"])>
                 <summary>"Bring your own outputs"</summary>

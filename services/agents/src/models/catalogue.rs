@@ -121,7 +121,8 @@ impl Models {
             let listing = listing.map_err(|_| "does not list its models as this API does.".to_owned())?;
             Ok(listing.names().filter_map(|name| ModelName::new(provider, &name).ok()).take(MOST_MODELS).collect())
         });
-        let listed = listed.await.unwrap_or_else(|_| Err("does not answer within 1.5 s.".into()));
+        let listed =
+            listed.await.unwrap_or_else(|_| Err(format!("does not answer within {} s.", PATIENCE.as_secs_f64())));
         let mut names: Vec<ModelName> = listed.map_err(unreachable)?;
         names.sort_unstable();
         Ok(names.into_iter().map(String::from).collect())

@@ -3,7 +3,7 @@
 use std::{sync::Once, time::Duration};
 
 use super::address::Address;
-use crate::{ModelError, ModelErrorKind};
+use crate::{ModelError, ModelErrorKind, reading::is_apart};
 
 /// A client, as such and as the library uses it. Both share their connections.
 #[derive(Debug, Clone)]
@@ -23,6 +23,14 @@ pub fn install_tls() {
 
 /// The clients of a process.
 pub(super) struct Lines {
+    /// For the threads that serve.
+    serving: Ends,
+    /// For the thread on which whole answers are read.
+    reading: Ends,
+}
+
+/// Where clients lead to.
+struct Ends {
     /// To this machine: no proxy of the environment leads there.
     near: Result<Line, ModelError>,
     /// To everywhere else.
@@ -32,12 +40,14 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn open() -> Self {
         install_tls();
-        Self { near: open(true), far: open(false) }
+        let ends = || Ends { near: open(true), far: open(false) };
+        Self { serving: ends(), reading: ends() }
     }
 
-    /// The client for an address.
+    /// The client for an address, to be used where this is called.
     pub(super) fn to(&self, address: &Address) -> Result<&Line, ModelError> {
-        let line = if address.is_loopback() { &self.near } else { &self.far };
+        let ends = if is_apart() { &self.reading } else { &self.serving };
+        let line = if address.is_loopback() { &ends.near } else { &ends.far };
         line.as_ref().map_err(Clone::clone)
     }
 }
