@@ -1,16 +1,15 @@
-//! The thread on which whole answers are read.
+//! The threads on which whole answers are read.
 
 use std::{
     future::{Future, poll_fn},
     panic,
     pin::pin,
-    sync::{OnceLock, mpsc},
+    sync::OnceLock,
     task::Poll,
-    thread,
 };
 
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, Runtime},
     sync::Semaphore,
     task::{JoinHandle, yield_now},
 };
@@ -22,13 +21,13 @@ pub(crate) fn prepared<T>(make: impl FnOnce() -> T) -> T {
     make()
 }
 
-/// Whether what is made here runs on the thread of answers. A connection is driven by the threads that opened it, so those of
-/// the threads that serve are not for that one.
+/// Whether what is made here runs on the threads of answers. A connection is driven by the threads that opened it, so those of
+/// the threads that serve are not for these.
 pub(crate) fn is_apart() -> bool {
     reader().is_some_and(|reader| Handle::try_current().is_ok_and(|here| here.id() == reader.id()))
 }
 
-/// Runs a call to its end on a thread that does nothing else, so that what this process does meanwhile, such as writing down
+/// Runs a call to its end on threads that do nothing else, so that what this process does meanwhile, such as writing down
 /// other answers, is not counted as the model's time. A call that is dropped ends.
 pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
     let Some(reader) = reader() else { return call.await };
@@ -43,8 +42,8 @@ pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Sen
     }
 }
 
-/// Begins requests one after the other: where a connection is open, each is on its way before the next one is put together. Many that begin at once would
-/// wait for each other else, and that would be counted as the model's time.
+/// Begins requests one after the other: where a connection is open, each is on its way before the next one is put together.
+/// Many that begin at once would wait for each other else, and that would be counted as the model's time.
 pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     static TURN: Semaphore = Semaphore::const_new(1);
     // It is never closed.
@@ -60,26 +59,15 @@ pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     }
 }
 
-/// It lives as long as the process. Where it cannot be had, a call is merely measured less exactly.
+/// They live as long as the process. Where they cannot be had, a call is merely measured less exactly. Two, so that answers that
+/// come together are read together.
 fn reader() -> Option<&'static Handle> {
-    static READER: OnceLock<Option<Handle>> = OnceLock::new();
+    static READER: OnceLock<Option<Runtime>> = OnceLock::new();
     let begin = || {
-        let (tell, told) = mpsc::channel();
-        let read = move || {
-            if let Ok(runtime) = Builder::new_current_thread().enable_all().build()
-                && tell.send(runtime.handle().clone()).is_ok()
-            {
-                runtime.block_on(std::future::pending::<()>());
-            }
-        };
-        let begun = thread::Builder::new().name("answers".into()).spawn(read);
-        let reader = begun.ok().and_then(|_| told.recv().ok());
-        if reader.is_none() {
-            tracing::warn!("answers of models are read on the threads that serve");
-        }
-        reader
+        let begun = Builder::new_multi_thread().worker_threads(2).thread_name("answers").enable_all().build();
+        begun.inspect_err(|error| tracing::warn!(%error, "answers of models are read on the threads that serve")).ok()
     };
-    READER.get_or_init(begin).as_ref()
+    READER.get_or_init(begin).as_ref().map(Runtime::handle)
 }
 
 struct EndsWithItsCaller<T>(JoinHandle<T>);

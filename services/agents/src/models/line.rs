@@ -25,7 +25,7 @@ pub fn install_tls() {
 pub(super) struct Lines {
     /// For the threads that serve.
     serving: Ends,
-    /// For the thread on which whole answers are read.
+    /// For the threads on which whole answers are read.
     reading: Ends,
 }
 
