@@ -27,3 +27,5 @@ mod prompt_events;
 mod proxy;
 mod replica;
 mod support;
+#[path = "../../../services/versioning/tests/it/waiting.rs"]
+mod waiting;

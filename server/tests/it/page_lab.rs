@@ -166,14 +166,19 @@ async fn every_set_can_be_reached(pool: PgPool) {
     assert!(form.contains(&format!("<option value=\"{last}\" selected")), "{form}");
 }
 
+/// The fields that a run cannot do without: 1.0.0 against another version.
+fn needed_of_a_run(bench: &Bench, version_b: &str) -> String {
+    format!(
+        "agent_type=writer&version_a=1.0.0&version_b={version_b}&set_id={}&model=compatible%3A%3Atest-model\
+         &primary=pass_rate",
+        bench.set
+    )
+}
+
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_run_is_started_with_nothing_filled_in_that_may_be_left_out(pool: PgPool) {
     let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
-    let needed = format!(
-        "agent_type=writer&version_a=1.0.0&version_b=1.1.0&set_id={}&model=compatible%3A%3Atest-model\
-         &primary=pass_rate",
-        bench.set
-    );
+    let needed = needed_of_a_run(&bench, "1.1.0");
     // As a browser sends what was left empty; and without those fields.
     let optional = [
         "repeats",
@@ -208,11 +213,7 @@ async fn a_run_is_started_with_nothing_filled_in_that_may_be_left_out(pool: PgPo
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_version_against_itself_is_offered_as_an_aa_run(pool: PgPool) {
     let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
-    let form = format!(
-        "agent_type=writer&version_a=1.0.0&version_b=1.0.0&set_id={}&model=compatible%3A%3Atest-model\
-         &primary=pass_rate",
-        bench.set
-    );
+    let form = needed_of_a_run(&bench, "1.0.0");
     let kind = "application/x-www-form-urlencoded";
     let refused = bench.client.post_raw("/lab/new", kind, form.clone()).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     let page = String::from_utf8(refused.body).unwrap();

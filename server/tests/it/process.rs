@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{
-    PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
 };
 use versioning::MIGRATOR;
 
-use crate::support::eventually;
+use crate::{support::eventually, waiting::somebody_waits_for};
 
 /// A `verbatim serve` on a port that the system chose.
 pub struct Node {
@@ -109,20 +109,6 @@ impl Node {
 async fn patch(url: String, agent_type: &str, text: &str) -> Option<(u16, String)> {
     let body = json!({ "agent_type": agent_type, "prompt_text": text }).to_string();
     curl(&["-H", "content-type: application/json", "-d", &body], &format!("{url}/api/v1/prompts/patch")).await
-}
-
-/// Waits until somebody waits for what this connection holds. Locks of other tests' databases stand in the same table.
-async fn somebody_waits_for(holder: &mut PgConnection) {
-    eventually("somebody waits for the lock", async || {
-        sqlx::query_scalar(
-            "select exists (
-                select 1 from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid)))",
-        )
-        .fetch_one(&mut *holder)
-        .await
-        .unwrap()
-    })
-    .await;
 }
 
 async fn curl(arguments: &[&str], url: &str) -> Option<(u16, String)> {

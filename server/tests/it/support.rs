@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -13,21 +13,9 @@ use serde_json::Value;
 use server::state::AppState;
 use sqlx::PgPool;
 use tower::ServiceExt;
-use versioning::{LoadingSettings, PromptStore, Services};
+use versioning::{PromptStore, Services};
 
-/// Longer than anything takes on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The settings of a server, with limits that a busy machine does not reach: where the database is there, nothing is given up.
-pub fn patient() -> LoadingSettings {
-    LoadingSettings {
-        read_limit: PATIENCE,
-        probe_limit: PATIENCE,
-        patience: PATIENCE,
-        patience_for_news: PATIENCE,
-        ..LoadingSettings::default()
-    }
-}
+pub use crate::waiting::{PATIENCE, eventually, patient};
 
 /// The router, as a client sees it.
 pub struct Client {
@@ -175,17 +163,5 @@ impl Answer {
         assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{text}");
         assert_eq!(problem["request_id"].as_str().unwrap(), self.header("x-request-id"));
         problem.get("field").map(|field| field.as_str().unwrap().to_owned())
-    }
-}
-
-/// Asks until the answer is yes.
-///
-/// # Panics
-/// After 60 seconds: the condition will not come true.
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so().await {
-        assert!(begin.elapsed() < PATIENCE, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

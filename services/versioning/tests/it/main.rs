@@ -16,3 +16,4 @@ mod replica;
 mod saving;
 mod support;
 mod transfer;
+mod waiting;

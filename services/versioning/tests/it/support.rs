@@ -1,32 +1,18 @@
 //! What the tests share: short ways to write and read, and to wait for a condition.
 
-use std::time::{Duration, Instant};
-
 use sqlx::{
     Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use versioning::{
-    AgentType, Listener, LoadingSettings, NewPatch, NewVersion, Promotion, PromptManagementService, PromptStore,
-    PromptText, PromptVersion, Services, Version, VersioningError, listen,
+    AgentType, Listener, NewPatch, NewVersion, Promotion, PromptManagementService, PromptStore, PromptText,
+    PromptVersion, Services, Version, VersioningError, listen,
 };
 
-/// Longer than anything takes on a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::waiting::{PATIENCE, eventually, patient, somebody_waits_for};
 
 pub fn services(pool: &PgPool) -> Services {
     Services::new(PromptStore::new(pool.clone()), patient())
-}
-
-/// The settings of a server, with limits that a busy machine does not reach: where the database is there, nothing is given up.
-pub fn patient() -> LoadingSettings {
-    LoadingSettings {
-        read_limit: PATIENCE,
-        probe_limit: PATIENCE,
-        patience: PATIENCE,
-        patience_for_news: PATIENCE,
-        ..LoadingSettings::default()
-    }
 }
 
 /// Begins to listen, and waits until promotions are heard of. `listen` itself returns deaf when a connection takes too long.
@@ -34,20 +20,6 @@ pub async fn listening(services: &Services) -> Listener {
     let listener = listen(services).await;
     eventually("promotions are heard of", async || services.loading.is_listening()).await;
     listener
-}
-
-/// Waits until somebody waits for what this connection holds. Locks of other tests' databases stand in the same table.
-pub async fn somebody_waits_for(holder: &mut PgConnection) {
-    eventually("somebody waits for the lock", async || {
-        sqlx::query_scalar(
-            "select exists (
-                select 1 from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid)))",
-        )
-        .fetch_one(&mut *holder)
-        .await
-        .unwrap()
-    })
-    .await;
 }
 
 /// A pool that is wide enough for a crowd.
@@ -114,18 +86,6 @@ pub async fn active_rows(pool: &PgPool, name: &str) -> i64 {
 
 pub fn code<T: std::fmt::Debug>(result: Result<T, VersioningError>) -> &'static str {
     result.unwrap_err().code()
-}
-
-/// Asks until the answer is yes.
-///
-/// # Panics
-/// After 60 seconds: the condition will not come true.
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so().await {
-        assert!(begin.elapsed() < PATIENCE, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Another database of the same server, empty or migrated by the caller, which is removed at the end.
