@@ -9,10 +9,11 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::ListenerExt,
@@ -38,8 +39,10 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         // An answer in small pieces is not to wait for acknowledgements.
         let _ = connection.set_nodelay(true);
     });
-    let router =
-        Router::new().route("/v1/chat/completions", post(chat)).route("/v1/models", get(models)).with_state(shared);
+    let router = Router::new()
+        .route("/v1/chat/completions", post(chat).layer(from_fn(arrive)))
+        .route("/v1/models", get(models))
+        .with_state(shared);
     let _ = axum::serve(listener, router).await;
 }
 
@@ -52,8 +55,23 @@ async fn models(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
     Json(json!({ "object": "list", "data": models })).into_response()
 }
 
-async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    let at = Instant::now();
+/// When a request came.
+#[derive(Debug, Clone, Copy)]
+struct Arrival(Instant);
+
+/// Takes the time of all that came together before any of it is read: none has to wait, unnoticed, for the others.
+async fn arrive(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Arrival(Instant::now()));
+    tokio::task::yield_now().await;
+    next.run(request).await
+}
+
+async fn chat(
+    State(shared): State<Arc<Shared>>,
+    Extension(Arrival(at)): Extension<Arrival>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
     let number = record(&shared, at, &headers, &body);
     if let Err(refused) = check_key(&shared, &headers) {
         return refused;

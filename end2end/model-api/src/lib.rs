@@ -91,7 +91,7 @@ impl Default for Behaviour {
 /// A request for an answer, as it came.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
-    /// When it was read.
+    /// When it came.
     pub at: Instant,
     /// The `Authorization` header.
     pub authorization: Option<String>,

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 
 use crate::{
     LanguageModel, ModelError, ModelErrorKind, ModelRequest, Piece, StopReason, Usage,
-    reading::{apart, in_turn, prepared},
+    reading::{Arrivals, apart, in_turn, prepared},
 };
 
 /// The longest answer that is taken: 4 MiB.
@@ -39,20 +39,20 @@ pub async fn complete(model: &dyn LanguageModel, request: &ModelRequest) -> Resu
 }
 
 async fn collect(mut pieces: BoxStream<'static, Result<Piece, ModelError>>) -> Result<Answer, ModelError> {
-    let mut started = Instant::now();
+    let (mut started, mut arrivals) = (Instant::now(), Arrivals::default());
     let mut text = String::new();
     let mut time_to_first_token = None;
     let mut next = in_turn(async {
         started = Instant::now();
-        pieces.next().await
+        arrivals.next(pieces.next()).await
     })
     .await;
-    while let Some(piece) = next {
+    while let (Some(piece), came) = next {
         let piece = piece.map_err(|error| if time_to_first_token.is_some() { error.after_text() } else { error })?;
         match piece {
             Piece::Text(more) => {
                 if !more.is_empty() {
-                    time_to_first_token.get_or_insert_with(|| started.elapsed());
+                    time_to_first_token.get_or_insert(came - started);
                 }
                 if text.len() + more.len() > MAX_ANSWER_BYTES {
                     return Err(ModelError::new(
@@ -63,11 +63,11 @@ async fn collect(mut pieces: BoxStream<'static, Result<Piece, ModelError>>) -> R
                 text.push_str(&more);
             }
             Piece::End(ending) => {
-                let latency = started.elapsed();
+                let latency = came - started;
                 return Ok(Answer { text, latency, time_to_first_token, usage: ending.usage, stop: ending.stop });
             }
         }
-        next = pieces.next().await;
+        next = arrivals.next(pieces.next()).await;
     }
     Err(cut_off())
 }

@@ -2,16 +2,19 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem::replace,
     panic,
     pin::pin,
     sync::OnceLock,
     task::Poll,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     runtime::{Builder, Handle, Runtime},
-    sync::Semaphore,
+    sync::Mutex,
     task::{JoinHandle, yield_now},
+    time::sleep_until,
 };
 use tracing::Instrument;
 
@@ -42,12 +45,23 @@ pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Sen
     }
 }
 
-/// Begins requests one after the other: where a connection is open, each is on its way before the next one is put together.
-/// Many that begin at once would wait for each other else, and that would be counted as the model's time.
+/// Requests that begin in this time begin one after the other.
+const APART: Duration = Duration::from_micros(500);
+
+/// Timers wake up this late; what waited for one catches up.
+const LATE: Duration = Duration::from_millis(1);
+
+/// Begins requests one after the other, and not all at once: where a connection is open, each is on its way before the next one is
+/// put together, and answers that take equally long do not come all at once either. They would wait for each other else, and
+/// that would be counted as the model's time.
 pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
-    static TURN: Semaphore = Semaphore::const_new(1);
-    // It is never closed.
-    let turn = TURN.acquire().await.ok();
+    /// When the next one is to begin at the earliest.
+    static TURN: Mutex<Option<Instant>> = Mutex::const_new(None);
+    let mut turn = TURN.lock().await;
+    let now = Instant::now();
+    let due = turn.filter(|due| *due + LATE > now).unwrap_or(now);
+    sleep_until(due.into()).await;
+    *turn = Some(due + APART);
     let mut begun = pin!(begin);
     let at_once = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
     // The task of the connection writes the request.
@@ -56,6 +70,33 @@ pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     match at_once {
         Poll::Ready(done) => done,
         Poll::Pending => begun.await,
+    }
+}
+
+/// Tells when what is waited for comes, and not when it is read: of many answers that come together, none has the reading of the
+/// others in its time.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    /// How long what came last lay there before it was read.
+    waited: Duration,
+}
+
+impl Arrivals {
+    /// Waits for something, and tells when it came. It is read once all that came with it has had its time taken.
+    pub(crate) async fn next<T>(&mut self, wait: impl Future<Output = T>) -> (T, Instant) {
+        let mut wait = pin!(wait);
+        loop {
+            let reads = Instant::now();
+            if let Poll::Ready(what) = poll_fn(|context| Poll::Ready(wait.as_mut().poll(context))).await {
+                return (what, reads - self.waited);
+            }
+            let mut is_asleep = false;
+            // Whoever has something for it wakes it.
+            poll_fn(|_| if replace(&mut is_asleep, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+            let came = Instant::now();
+            yield_now().await;
+            self.waited = came.elapsed();
+        }
     }
 }
 
@@ -80,7 +121,44 @@ impl<T> Drop for EndsWithItsCaller<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::Semaphore;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_comes_together_is_noticed_before_any_of_it_is_read() {
+        let gate = Arc::new(Semaphore::new(0));
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let answer = |gate: Arc<Semaphore>, read: Arc<Mutex<Vec<Instant>>>| async move {
+            let mut arrivals = Arrivals::default();
+            let wait = async {
+                gate.acquire().await.unwrap().forget();
+                read.lock().unwrap().push(Instant::now());
+            };
+            arrivals.next(wait).await.1
+        };
+        let answers: Vec<_> = (0..20).map(|_| tokio::spawn(answer(gate.clone(), read.clone()))).collect();
+        // One thread: they are all begun when it comes back to this.
+        yield_now().await;
+        gate.add_permits(answers.len());
+        let mut came = Vec::new();
+        for answer in answers {
+            came.push(answer.await.unwrap());
+        }
+        assert!(came.iter().max() <= read.lock().unwrap().iter().min(), "{came:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_there_at_once_came_when_it_is_read() {
+        let mut arrivals = Arrivals::default();
+        let before = Instant::now();
+        let ((), first) = arrivals.next(async {}).await;
+        let between = Instant::now();
+        let ((), second) = arrivals.next(async {}).await;
+        assert!(before <= first && first <= between && between <= second);
+    }
 
     #[tokio::test]
     async fn what_is_prepared_knows_where_it_runs() {
