@@ -12,15 +12,15 @@ export class Registry {
     private readonly worker: number,
   ) {}
 
-  /** A name that no other test has. */
+  /** A name that no other test has. Nothing but digits varies in it: letters that come by chance would spell a word of a page. */
   name(): string {
     this.#names += 1;
-    return `e2e_${Date.now().toString(36)}_${this.worker}_${this.#names}`;
+    return `e2e_${Date.now()}_${this.worker}_${this.#names}`;
   }
 
   /** A word of letters that no other text has. */
   word(): string {
-    return `zq${this.name().replaceAll(/\d/g, (digit) => "ghijklmnop"[Number(digit)] ?? "").replaceAll("_", "")}`;
+    return `zq${this.name().replaceAll(/\d/g, (digit) => "ghijklmnop"[Number(digit)] ?? "").replaceAll("_", "x")}`;
   }
 
   /** An agent whose version 1.0.0 is live with this text. */

@@ -17,7 +17,7 @@ export class VersionPage {
     this.title = page.locator(".version-head .title");
     this.promote = page.getByRole("link", { name: /^(Promote \d|Fix forward)/ });
     this.compare = page.getByRole("link", { name: /^Compare with / });
-    this.raw = page.getByRole("link", { name: "Raw" });
+    this.raw = page.getByRole("link", { name: "Raw", exact: true });
     this.copy = page.getByRole("button", { name: /Cop/ });
   }
 

@@ -116,19 +116,31 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await expect(page.getByText("won a run in the lab")).toBeVisible();
 });
 
-test("a run is cancelled, and nothing is concluded from it", async ({ page, registry }) => {
+test("a run is followed, is cancelled, and nothing is concluded from it", async ({ page, registry }) => {
   const agent = await registry.agent("One.");
   await registry.create(agent, "1.1.0", "Two.");
   await page.goto("/lab");
   await page.getByLabel("Agent", { exact: true }).selectOption(agent);
   await page.getByLabel("Name of a new set").fill("Slow");
   await page.getByRole("button", { name: "Make the set" }).click();
-  await page.getByLabel("CSV, JSON Lines").fill(cases(40, "[delay 800ms] Question"));
+  await page.getByLabel("CSV, JSON Lines").fill(cases(40, "[delay 2000ms] Question"));
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("link", { name: "Case 1", exact: true })).toBeVisible();
   await page.getByRole("link", { name: "Run it" }).click();
   await page.getByLabel("Model", { exact: true }).fill(MODEL);
   await page.getByRole("button", { name: "Start the run" }).click();
+  await hydrated(page);
+  // It goes on before one's eyes, without another page.
+  await page.evaluate(() => document.body.setAttribute("data-same", "page"));
+  const done = () => page.locator("#run-bar").evaluate((bar: HTMLProgressElement) => bar.value);
+  const before = await done();
+  await expect.poll(done).toBeGreaterThan(before);
+  await expect(page.locator("body[data-same]").getByText(/of 80 calls.* left/)).toBeVisible();
+  // So it does on a page that is opened later.
+  const later = await page.context().newPage();
+  await later.goto(page.url());
+  await expect.poll(() => later.locator("#run-bar").evaluate((bar: HTMLProgressElement) => bar.value)).toBeGreaterThan(before);
+  await later.close();
   await page.getByRole("button", { name: "Cancel the run" }).click();
   await expect(page.getByRole("heading", { name: "No verdict" })).toBeVisible();
   await expect(page.getByText("stopped by a person")).toBeVisible();

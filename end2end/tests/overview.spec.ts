@@ -138,7 +138,7 @@ test.describe("on a phone", () => {
     await expect(overview.row("qa_engineer")).toBeVisible();
     const rail = overview.rail.getByRole("link", { name: /workshopper/ });
     await expect(rail).toBeHidden();
-    await overview.rail.getByText("Menu").click();
+    await overview.rail.getByText("Menu", { exact: true }).click();
     await expect(rail).toBeVisible();
     await audit();
     await rail.click();

@@ -48,7 +48,7 @@ test.describe("by touch", () => {
     ] as const) {
       await page.goto("/");
       await hydrated(page);
-      await rail.getByText("Menu").tap();
+      await rail.getByText("Menu", { exact: true }).tap();
       const link = name === agent ? rail.locator(".rail-fold li").filter({ hasText: agent }).getByRole("link") : rail.locator(".rail-pages").getByRole("link", { name, exact: true });
       await expect(link).toBeVisible();
       expect(await beyond(page), name).toEqual([]);
@@ -60,7 +60,7 @@ test.describe("by touch", () => {
     }
     await page.goto("/");
     await hydrated(page);
-    await rail.getByText("Menu").tap();
+    await rail.getByText("Menu", { exact: true }).tap();
     await auditThemes();
   });
 

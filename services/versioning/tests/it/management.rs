@@ -244,7 +244,7 @@ async fn versions_of_the_same_instant_are_in_version_order(pool: PgPool) {
     draft(&management, "writer", "0.1.0").await;
     sqlx::query(
         "insert into prompts (agent_type, version, prompt_text, created_at)
-            select 'writer', v, 'x', '2030-01-01' from unnest(array['1.9.0', '1.10.0', '1.2.0']) v",
+            select 'writer', v, 'x', now() + interval '1 day' from unnest(array['1.9.0', '1.10.0', '1.2.0']) v",
     )
     .execute(&pool)
     .await

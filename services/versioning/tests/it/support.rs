@@ -103,7 +103,9 @@ impl OtherDatabase {
     /// One that is made with other options than those of the server.
     pub async fn create_with(options: &PgConnectOptions, how: &str) -> Self {
         let admin = options.clone().database("postgres");
-        let name = format!("{}_other", options.get_database().unwrap());
+        let own = options.get_database().unwrap();
+        // A longer name than 63 bytes would be cut, to that of the database itself.
+        let name = format!("{}_other", &own[..own.len().min(57)]);
         let mut connection = PgConnection::connect_with(&admin).await.unwrap();
         let statements =
             [format!("drop database if exists \"{name}\" with (force)"), format!("create database \"{name}\" {how}")];
