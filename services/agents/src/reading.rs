@@ -45,11 +45,11 @@ pub(crate) async fn apart<T: Send + 'static>(call: impl Future<Output = T> + Sen
     }
 }
 
-/// Requests that begin in this time begin one after the other.
+/// From one request to the next, where many want to begin: 2,000 a second at most, by the whole process.
 const APART: Duration = Duration::from_micros(500);
 
-/// Timers wake up this late; what waited for one catches up.
-const LATE: Duration = Duration::from_millis(1);
+/// Timers wake up this late: they know milliseconds. What waited for one catches up, so that two begin with each of its ticks.
+const LATE: Duration = Duration::from_millis(2);
 
 /// Begins requests one after the other, and not all at once: where a connection is open, each is on its way before the next one is
 /// put together, and answers that take equally long do not come all at once either. They would wait for each other else, and
@@ -60,7 +60,9 @@ pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     let mut turn = TURN.lock().await;
     let now = Instant::now();
     let due = turn.filter(|due| *due + LATE > now).unwrap_or(now);
-    sleep_until(due.into()).await;
+    if due > now {
+        sleep_until(due.into()).await;
+    }
     *turn = Some(due + APART);
     let mut begun = pin!(begin);
     let at_once = poll_fn(|context| Poll::Ready(begun.as_mut().poll(context))).await;
@@ -73,22 +75,27 @@ pub(crate) async fn in_turn<T>(begin: impl Future<Output = T>) -> T {
     }
 }
 
-/// Tells when what is waited for comes, and not when it is read: of many answers that come together, none has the reading of the
-/// others in its time.
+/// Tells when what is waited for comes, and not when it is read: of many answers that come together, each has its time taken
+/// before they are read, as far as the threads can tell. What came while it was about to be read counts as come with what woke it.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    /// How long what came last lay there before it was read.
+    /// How long what woke it last lay there before it was read.
     waited: Duration,
+    /// When the last one came: nothing comes before what came before it.
+    last: Option<Instant>,
 }
 
 impl Arrivals {
-    /// Waits for something, and tells when it came. It is read once all that came with it has had its time taken.
+    /// Waits for something, and tells when it came.
     pub(crate) async fn next<T>(&mut self, wait: impl Future<Output = T>) -> (T, Instant) {
         let mut wait = pin!(wait);
         loop {
             let reads = Instant::now();
             if let Poll::Ready(what) = poll_fn(|context| Poll::Ready(wait.as_mut().poll(context))).await {
-                return (what, reads - self.waited);
+                let came = reads - self.waited;
+                let came = self.last.map_or(came, |last| last.max(came));
+                self.last = Some(came);
+                return (what, came);
             }
             let mut is_asleep = false;
             // Whoever has something for it wakes it.

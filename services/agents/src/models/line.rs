@@ -57,8 +57,8 @@ fn open(is_near: bool) -> Result<Line, ModelError> {
         let builder = reqwest::Client::builder()
             .tcp_nodelay(true)
             .connect_timeout(Duration::from_secs(10))
-            // A run has up to 100 calls under way; each keeps its connection for the next one.
-            .pool_max_idle_per_host(100)
+            // A run has up to 200 calls under way; each keeps its connection for the next one.
+            .pool_max_idle_per_host(200)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .http2_adaptive_window(true)

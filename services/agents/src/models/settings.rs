@@ -5,7 +5,7 @@ use crate::{Provider, Secret};
 /// Keys and addresses of the providers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelsSettings {
-    /// `OPENAI_API_KEY`.
+    /// `OPENAI_API_KEY`, unless there is an `OPENAI_BASE_URL`: it is the key of that endpoint then, and nothing to show to OpenAI.
     pub openai_key: Option<Secret>,
     /// `ANTHROPIC_API_KEY`.
     pub anthropic_key: Option<Secret>,
@@ -36,7 +36,7 @@ impl ModelsSettings {
         };
         let compatible_url = url("OPENAI_BASE_URL");
         Self {
-            openai_key: key("OPENAI_API_KEY"),
+            openai_key: if compatible_url.is_none() { key("OPENAI_API_KEY") } else { None },
             anthropic_key: key("ANTHROPIC_API_KEY"),
             gemini_key: key("GEMINI_API_KEY"),
             ollama_url: url("OLLAMA_HOST"),
@@ -49,7 +49,10 @@ impl ModelsSettings {
 /// How a provider is made available.
 pub(super) fn how_to_configure(provider: Provider) -> &'static str {
     match provider {
-        Provider::OpenAi => "Set OPENAI_API_KEY to a key of OpenAI's API and start the server again.",
+        Provider::OpenAi => {
+            "Set OPENAI_API_KEY to a key of OpenAI's API, without OPENAI_BASE_URL (the key is for that endpoint then), and \
+             start the server again."
+        }
         Provider::Anthropic => "Set ANTHROPIC_API_KEY to a key of Anthropic's API and start the server again.",
         Provider::Gemini => "Set GEMINI_API_KEY to a key of Google's Gemini API and start the server again.",
         Provider::Ollama => {
@@ -105,7 +108,7 @@ mod tests {
         assert_eq!(
             all,
             ModelsSettings {
-                openai_key: key("a"),
+                openai_key: None,
                 anthropic_key: key("b"),
                 gemini_key: key("c"),
                 ollama_url: Some("gpu:11434".into()),
