@@ -38,6 +38,19 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says what is wrong with the arguments, or what was asked to be shown. A run in the lab that was asked for wrongly could not be
+/// run: its exit code is not one of the verdicts.
+pub fn misused(error: &clap::Error) -> ExitCode {
+    // Nobody is there to be told when it cannot be written.
+    let _ = error.print();
+    let is_of_lab = std::env::args_os().skip(1).any(|argument| argument == "lab");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_of_lab => ExitCode::from(lab_command::COULD_NOT_RUN),
+        code => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
 /// What is said when a command was told to stop.
 const STOPPED: &str = "told to stop before the work was done; run the command again";
 

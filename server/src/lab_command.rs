@@ -33,7 +33,7 @@ const WORSE: u8 = 1;
 const CANNOT_TELL: u8 = 2;
 
 /// What could not be run: a server that is away, a version that is not there.
-const COULD_NOT_RUN: u8 = 3;
+pub const COULD_NOT_RUN: u8 = 3;
 
 /// What the lab can do.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,10 @@ use clap::Parser;
 use server::{commands, config::Cli, telemetry};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return commands::misused(&error),
+    };
     if let Err(error) = telemetry::init(&cli.common.log, cli.common.log_format) {
         eprintln!("verbatim: {error:#}");
         return ExitCode::FAILURE;

@@ -96,6 +96,10 @@ async fn the_command_line_says_by_its_exit_code_what_came_out(_: PgPoolOptions, 
     let (code, _, said) = run("1.0.0", "9.9.9", "Dozen").await;
     assert_eq!(code, Some(3));
     assert!(said.contains("no version 9.9.9"), "{said}");
+    let misused = verbatim().args(["lab", "run", "--agent", "lab_writer", "--sets", "Dozen"]).output().await.unwrap();
+    assert_eq!(misused.status.code(), Some(3), "{misused:?}");
+    assert!(String::from_utf8(misused.stderr).unwrap().contains("--sets"));
+    assert_eq!(verbatim().args(["lab", "--help"]).output().await.unwrap().status.code(), Some(0));
     // More sets than one page of the list has, before the one that is meant.
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     sqlx::query(
