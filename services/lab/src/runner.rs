@@ -118,7 +118,7 @@ async fn look(lab: Lab, settings: RunnerSettings, mut stopped: watch::Receiver<b
 }
 
 /// Works on a run until it is over, or this node is to stop.
-async fn work_on(lab: Lab, run: Uuid, settings: RunnerSettings, stopped: watch::Receiver<bool>) {
+async fn work_on(lab: Lab, run: Uuid, settings: RunnerSettings, mut stopped: watch::Receiver<bool>) {
     let mut was_away = false;
     let context = loop {
         match context(&lab, run, settings).await {
@@ -127,7 +127,7 @@ async fn work_on(lab: Lab, run: Uuid, settings: RunnerSettings, stopped: watch::
             Err(error) => {
                 tracing::error!(%run, %error, "a run cannot be worked on");
                 // Left for a node that can; this one asks again when it looks next.
-                tokio::time::sleep(settings.lease).await;
+                let _ = tokio::time::timeout(settings.lease, stopped.wait_for(|stopped| *stopped)).await;
                 return;
             }
         }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Lab, LabError, Messages, Run, RunRequest, Side,
+    Lab, LabError, Messages, Metric, Run, RunRequest, Side,
     cases::{OutsideOutput, TestCase, read_outputs},
     checks::Subject,
     execute::evaluated,
     plan::MAX_CALLS,
-    schedule::{CallKind, PlannedCall, RunPrices, rubrics, schedule},
+    schedule::{ASSUMED_OUTPUT_TOKENS, CallKind, PlannedCall, RunPrices, rubrics, schedule},
     store::{ImportedAnswer, NewRun},
 };
 
@@ -104,7 +104,7 @@ impl Lab {
     ///
     /// # Errors
     /// A version, the agent or the set does not exist; the set is empty; a case gives no value for a variable; the plan breaks a
-    /// rule, names no model, or asks for a judge that it does not name; there is a budget, and a price is not known.
+    /// rule, names no model, or asks for a judge that it does not name; it has a margin and rests on checks that no case has; there is a budget, and a price is not known.
     pub async fn start(&self, request: RunRequest) -> Result<Run, LabError> {
         let prepared = self.prepare(request).await?;
         if prepared.request.plan.model.is_none() {
@@ -255,6 +255,23 @@ impl Lab {
                     case.name
                 ),
             ));
+        }
+        // Every answer would pass, of either version: that is no reason to call them equivalent.
+        let rests_on_checks = matches!(request.plan.primary, Metric::PassRate | Metric::Score);
+        if rests_on_checks && request.plan.margin.is_some() && cases.iter().all(|case| case.checks.is_empty()) {
+            return Err(LabError::invalid(
+                "primary",
+                "no_checks",
+                format!(
+                    "No case of the set {:?} has a check, so that every answer passes and the versions would be called \
+                     equivalent. Give the cases checks, decide by another metric, or leave the margin out.",
+                    set.summary.name
+                ),
+            ));
+        }
+        if request.budget_usd.is_some() && request.plan.model.is_some() {
+            // A budget is kept by what calls are reserved at, so no answer may be longer than that.
+            request.plan.settings.max_tokens.get_or_insert(ASSUMED_OUTPUT_TOKENS);
         }
         let prices = RunPrices::of(&request.plan, &self.prices);
         let calls = schedule(&request.plan, &cases, &sides, prices);

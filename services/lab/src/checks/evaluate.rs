@@ -120,7 +120,9 @@ impl Check {
             },
             Self::Cost { threshold } => match subject.cost_usd {
                 Some(cost) => (cost <= *threshold, format!("It cost ${cost:.6}; ${threshold} are allowed.")),
-                None => (false, "It is not known what it cost: the price table has no price for the model.".into()),
+                None => (false, "It is not known what it cost: the provider did not say how many tokens it took, or the price table has no \
+                     price for the model."
+                        .into()),
             },
         };
         Some(self.result(passed, f64::from(u8::from(passed)), reason))

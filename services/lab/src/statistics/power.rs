@@ -218,6 +218,16 @@ pub fn cases_for_difference(cases: u64, detectable: f64, difference: f64) -> u64
     (cases as f64 * (detectable / difference).powi(2)).ceil() as u64
 }
 
+/// About how many cases put the whole interval within a margin when there is no difference, with probability [`POWER`], if
+/// `cases` tell a difference as large as the margin: either limit may be missed, so that it takes z((1 + power) / 2) standard
+/// errors beyond the interval where the difference takes z(power) (Chow, Shao and Wang, "Sample Size Calculations in Clinical
+/// Research", section 3.2).
+pub fn cases_for_equivalence(cases: u64, confidence: Confidence) -> u64 {
+    let both = confidence.z() + normal_quantile(POWER.midpoint(1.0));
+    let one = confidence.z() + normal_quantile(POWER);
+    (cases as f64 * (both / one).powi(2)).ceil() as u64
+}
+
 fn level_quantile(alpha: f64) -> f64 {
     normal_quantile(1.0 - alpha / 2.0)
 }

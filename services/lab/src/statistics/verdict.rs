@@ -231,15 +231,18 @@ fn doubt(primary: &Finding, is_within: bool, plan: Plan) -> Doubt {
     }
 }
 
-/// The number of cases, in all, that would tell a difference as large as the margin, or, without one, as large as the
-/// observed, beyond the noise floor if there is one.
+/// The number of cases, in all, that would tell a difference as large as the observed, beyond the noise floor if there is one;
+/// where the observed lies within the margin, the number that would also tell that there is none as large as the margin.
 fn cases_needed(primary: &Finding, margin: Option<f64>, plan: Plan) -> Option<u64> {
     let evidence = &primary.evidence;
-    let difference = margin.unwrap_or(evidence.difference.value.abs());
+    let observed = evidence.difference.value.abs();
+    let within = margin.filter(|margin| observed < *margin);
+    let difference = within.unwrap_or(observed);
     let fewest = power::fewest_cases(plan.alpha_each());
     let needed = match primary.detectable {
         Some(detectable) if difference > 0.0 => {
             let needed = power::cases_for_difference(evidence.cases, detectable, difference);
+            let needed = if within.is_some() { power::cases_for_equivalence(needed, plan.confidence) } else { needed };
             // As many as there are did not settle it.
             needed.max(fewest).max(evidence.cases + 1)
         }

@@ -36,7 +36,7 @@ async fn a_run_that_cannot_be_made_is_refused_with_the_way_forward(pool: PgPool)
         change(&mut request);
         request
     };
-    let table: [(&str, RunRequest); 12] = [
+    let table: [(&str, RunRequest); 13] = [
         ("unknown_version", change(|request| request.version_b = version("9.9.9"))),
         ("same_version", change(|request| request.version_b = request.version_a)),
         ("unknown_set", change(|request| request.set_id = uuid::Uuid::nil())),
@@ -45,6 +45,7 @@ async fn a_run_that_cannot_be_made_is_refused_with_the_way_forward(pool: PgPool)
         ("invalid_concurrency", change(|request| request.concurrency = 201)),
         ("invalid_budget", change(|request| request.budget_usd = Some(f64::NAN))),
         ("invalid_margin", change(|request| request.plan.margin = Some(-1.0))),
+        ("no_checks", change(|request| request.plan.margin = Some(0.1))),
         ("invalid_setting", change(|request| request.plan.settings.temperature = Some(3.0))),
         ("judge_missing", change(|request| request.plan.question = Some("Which is shorter?".into()))),
         (

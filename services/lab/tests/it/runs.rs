@@ -169,6 +169,19 @@ async fn a_budget_is_never_exceeded(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
+async fn a_budget_limits_answers_that_nothing_else_limits(pool: PgPool) {
+    let api = ModelApi::start(Behaviour::default());
+    let node = registry(&pool, &api, ["One.", "Two."]).await;
+    let set = set(&node, &cases(1)).await;
+    let mut request = request(&set);
+    assert_eq!(run_to_end(&node, request.clone()).await.plan.settings.max_tokens, None);
+    request.budget_usd = Some(100.0);
+    assert_eq!(run_to_end(&node, request).await.plan.settings.max_tokens, Some(4_096), "what calls are reserved at");
+    let asked: Vec<_> = api.requests().iter().map(|request| request.body["max_tokens"].as_u64()).collect();
+    assert_eq!(asked, [None, None, Some(4_096), Some(4_096)]);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_node_that_stops_gives_its_calls_back(pool: PgPool) {
     let api = ModelApi::start(Behaviour::default());
     let node = registry(&pool, &api, ["One.", "Two."]).await;

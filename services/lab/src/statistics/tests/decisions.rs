@@ -102,6 +102,27 @@ fn a_few_points_more_on_twenty_cases_cannot_be_told() {
 }
 
 #[test]
+fn the_cases_that_are_needed_are_those_that_settle_it() {
+    let needed = |table, margin| {
+        let primary = Evidence::of_passes("passes", passes(table), PLAN);
+        match verdict(primary, Vec::new(), margin, PLAN).outcome {
+            Outcome::CannotTell { doubt: Doubt::Chance, cases_needed: Some(needed) } => needed,
+            other => panic!("{other:?}"),
+        }
+    };
+    // Three points of twenty: it is the difference that is to be told, however small the margin is.
+    let table = (15, 1, 4, 0);
+    assert_eq!(needed(table, Some(0.01)), needed(table, None));
+    // None is seen: so many cases as would tell a difference as large as the margin, and a third more to rule it out.
+    let even = needed((15, 2, 2, 1), Some(0.1));
+    let seen = Evidence::of_passes("passes", passes((15, 2, 2, 1)), PLAN);
+    let told = power::cases_for_difference(20, verdict(seen, Vec::new(), None, PLAN).primary.detectable.unwrap(), 0.1);
+    assert_eq!(even, power::cases_for_equivalence(told, Confidence::NINETY_FIVE));
+    // (1.9600 + 1.2816)² / (1.9600 + 0.8416)²
+    assert_eq!(power::cases_for_equivalence(10_000, Confidence::NINETY_FIVE), 13_388);
+}
+
+#[test]
 fn too_few_cases_are_said_to_be_too_few() {
     let outcome = judged(scores(&[0.4, 0.5, 0.3, 0.9, 0.8]));
     assert_eq!(outcome, Outcome::CannotTell { doubt: Doubt::TooFewCases { fewest: 6 }, cases_needed: Some(6) });
