@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
-use versioning::{AgentType, VersionStatus};
+use versioning::{AgentType, Version, VersionStatus};
 
 use super::form::{LabForm, lab};
 use crate::{
@@ -186,8 +186,14 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     let top = form.notice(&FIELDS);
     let dry = form.dry.clone().map(shown);
     let is_open = |names: &[&str]| names.iter().any(|name| form.problem(name).is_some());
-    let versions = choices.versions;
     let (sent_a, sent_b) = (form.value("version_a", &a), form.value("version_b", &b));
+    let mut versions = choices.versions;
+    // One that is asked for can be chosen, however old it is.
+    for asked in [&sent_a, &sent_b] {
+        if asked.parse::<Version>().is_ok() && versions.iter().all(|(listed, _)| listed != asked) {
+            versions.push((asked.clone(), asked.clone()));
+        }
+    }
     let is_against_itself = form.is_sent() && sent_a == sent_b && form.value("noise", "") != "true";
     let offer = is_against_itself.then(|| {
         // Not the first button of the form, which Enter presses.
@@ -225,7 +231,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
                 <div class="filters">
                     {form.line("temperature", "Temperature", "", "0 to 2")}
                     {form.line("top_p", "Top-p", "", "0 to 1")}
-                    {form.line("max_tokens", "Tokens of an answer at most", "", "")}
+                    {form.line("max_tokens", "Tokens of an answer at most", "", "Empty: as the model likes; 4,096 with a budget.")}
                     {form.line("seed", "Seed", "", "Where the model has one.")}
                 </div>
             </details>

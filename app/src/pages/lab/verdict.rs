@@ -109,6 +109,10 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
     let floor = evidence.noise_floor.map(|floor| {
         view! { <br /> <span class="faint small">{format!("noise up to {}", kind.difference_in_words(floor.value()))}</span> }
     });
+    let told = finding.filter(|_| !is_stopped).and_then(|finding| finding.detectable).map(|least| {
+        let said = format!("tells {} or more", kind.difference_in_words(least));
+        view! { <br /> <span class="faint small">{said}</span> }
+    });
     let without =
         without(metric).into_iter().map(|said| view! { <br /> <span class="faint small">{said}</span> }).collect_view();
     let drawn = match (&metric.a, &metric.b) {
@@ -133,7 +137,7 @@ fn row(report: &Report, metric: &MetricReport) -> AnyView {
             <th scope="row">{kind.label()} <br /> <span class="faint small">{role}</span></th>
             <td class="number" data-label="A">{summary(kind, metric.a.as_ref())}</td>
             <td class="number" data-label="B">{summary(kind, metric.b.as_ref())}</td>
-            <td data-label="B − A, with interval">{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {said} {margin} {floor}</td>
+            <td data-label="B − A, with interval">{signed(evidence.difference.value)} " " {favours} <div inner_html=bar></div> {said} {margin} {floor} {told}</td>
             <td class="number" data-label="p">{p_value}</td>
             <td class="number" data-label="Cases">{evidence.cases.to_string()} {without}</td>
             <td inner_html=drawn></td>

@@ -133,7 +133,7 @@ pub(super) async fn progress(State(state): State<AppState>, Path(run): Path<Stri
             }
             // What cannot be read now is read the next time.
             if let Ok(run) = state.lab.run(id).await {
-                let mark = (run.done, run.status);
+                let mark = (run.done, run.status, run.spent_usd.to_bits());
                 if told != Some(mark) {
                     let event = Event::default().data(progress_event(&run));
                     let is_over = run.status != RunStatus::Running;
