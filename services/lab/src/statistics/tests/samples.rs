@@ -3,7 +3,7 @@
 //! Computed with SciPy 1.17.1, NumPy 2.4.6 and Python's fractions. In the calls `d` is a sample.
 
 /// Ties, zeros, one case, outliers; from 51 cases the signed-rank test is approximated.
-pub(super) const SAMPLES: [&[f64]; 38] = [
+pub(super) const SAMPLES: [&[f64]; 40] = [
     &[0.7],
     &[-2.5],
     &[1.0, 2.0],
@@ -83,11 +83,13 @@ pub(super) const SAMPLES: [&[f64]; 38] = [
         -2.0, 4.0, -2.0, 4.0, -1.0, 1.0, -2.0, -3.0, -3.0, 3.0, -2.0, 0.0, -2.0, 2.0, -1.0, 2.0, 2.0, -1.0, 1.0, 0.0,
         4.0, 0.0, -3.0, 0.0, -1.0, 4.0, 3.0, 2.0, 3.0, -1.0, 3.0, 0.0, 2.0, 3.0, 3.0,
     ],
+    &[-0.3, 1.1, 0.6, 2.4, -0.9, 1.7, 0.2, 1.3],
+    &[0.05, -0.4, 0.9, 1.6, -1.2, 2.1, 3.3, 0.7, -2.6],
 ];
 
 /// `scipy.stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue` up to 14 cases; above,
 /// all choices of signs counted by their sums as whole numbers (`collections.Counter`), which gives the same up to 14 cases.
-pub(super) const PERMUTATION: [f64; 38] = [
+pub(super) const PERMUTATION: [f64; 40] = [
     1.0,
     1.0,
     0.5,
@@ -126,19 +128,21 @@ pub(super) const PERMUTATION: [f64; 38] = [
     0.04856502801375839,
     0.12861062832177086,
     0.22495809305029546,
+    0.09375,
+    0.43359375,
 ];
 
 /// `scipy.stats.rankdata(abs(d))[d > 0].sum()`.
-pub(super) const SIGNED_RANK_STATISTIC: [f64; 38] = [
+pub(super) const SIGNED_RANK_STATISTIC: [f64; 40] = [
     1.0, 0.0, 3.0, 1.5, 6.0, 5.0, 7.0, 5.0, 14.0, 21.0, 0.0, 24.0, 19.5, 27.5, 35.0, 40.0, 43.0, 41.0, 33.0, 51.5,
     42.0, 46.0, 53.0, 74.5, 95.0, 131.0, 104.0, 83.0, 204.0, 244.5, 203.0, 260.0, 558.0, 801.0, 743.0, 1164.0, 1725.0,
-    1619.5,
+    1619.5, 30.0, 30.0,
 ];
 
 /// `scipy.stats.wilcoxon(d, zero_method="pratt", method=scipy.stats.PermutationMethod(n_resamples=np.inf)).pvalue` up to 14
 /// cases; `wilcoxon(d, method="exact").pvalue` up to 50 without ties or zeros; with them, choices of signs counted by their
 /// doubled sums of ranks; above 50 `wilcoxon(d, zero_method="pratt", correction=True, method="asymptotic").pvalue`.
-pub(super) const SIGNED_RANK: [f64; 38] = [
+pub(super) const SIGNED_RANK: [f64; 40] = [
     1.0,
     1.0,
     0.5,
@@ -177,10 +181,12 @@ pub(super) const SIGNED_RANK: [f64; 38] = [
     0.04808870860268241,
     0.11375764415625578,
     0.23841785000662374,
+    0.109375,
+    0.42578125,
 ];
 
 /// `w = [(d[i] + d[j]) / 2 for i <= j]; np.median(w)`.
-pub(super) const HODGES_LEHMANN: [f64; 38] = [
+pub(super) const HODGES_LEHMANN: [f64; 40] = [
     0.7,
     -2.5,
     1.5,
@@ -219,11 +225,13 @@ pub(super) const HODGES_LEHMANN: [f64; 38] = [
     0.5,
     2.8499999999999996,
     0.5,
+    0.75,
+    0.47500000000000003,
 ];
 
 /// `np.sort(w)[[q - 1, len(w) - q]]`, with `q` the number of values of the signed-rank statistic from 0 whose cumulated exact
 /// probability is at most 0.025; above 50 cases the floor of `n * (n + 1) / 4 + norm.ppf(0.025) * sqrt(n * (n + 1) * (2 * n + 1) / 24)`.
-pub(super) const HODGES_LEHMANN_INTERVAL: [Option<(f64, f64)>; 38] = [
+pub(super) const HODGES_LEHMANN_INTERVAL: [Option<(f64, f64)>; 40] = [
     None,
     None,
     None,
@@ -262,12 +270,14 @@ pub(super) const HODGES_LEHMANN_INTERVAL: [Option<(f64, f64)>; 38] = [
     Some((0.0, 1.5)),
     Some((-0.6499999999999999, 6.45)),
     Some((0.0, 1.0)),
+    Some((-0.3, 1.75)),
+    Some((-0.9500000000000001, 2.0)),
 ];
 
 /// `scipy.stats.bootstrap((d,), np.mean, n_resamples=0, bootstrap_result=r, method="BCa").confidence_interval`, with
 /// `r.bootstrap_distribution` the 999 means that `means_for_reference` gives (those within 1e-9 of `np.mean(d)`
 /// set to it, so that ties do not hang on rounding). None when all differences are equal.
-pub(super) const BCA_INTERVAL: [Option<(f64, f64)>; 38] = [
+pub(super) const BCA_INTERVAL: [Option<(f64, f64)>; 40] = [
     None,
     None,
     Some((1.0, 2.0)),
@@ -306,4 +316,6 @@ pub(super) const BCA_INTERVAL: [Option<(f64, f64)>; 38] = [
     Some((0.05, 1.1833333333333333)),
     Some((-0.18746539196893225, 9.926583129371444)),
     Some((-0.20541678622354687, 0.8533333333333333)),
+    Some((-0.012500000000000015, 1.4000000000000001)),
+    Some((-0.5689398506431824, 1.5742422076223268)),
 ];
