@@ -100,6 +100,19 @@ fn means_for_reference(sample: &[f64]) -> Vec<f64> {
 }
 
 #[test]
+fn the_bca_interval_of_all_resamples_equals_that_of_whole_numbers() {
+    for_samples(&samples::BCA_INTERVAL_OF_ALL, |sample, interval, of| {
+        let counted = !of.iter().all(|value| *value == of[0])
+            && lattice::Lattice::of(sample).and_then(|lattice| lattice.resampled()).is_some();
+        assert_eq!(counted, interval.is_some(), "{of:?}");
+        if counted {
+            let ours = bootstrap::mean_difference(sample, None, Confidence::NINETY_FIVE, 1).interval;
+            assert_interval(ours, interval, of);
+        }
+    });
+}
+
+#[test]
 fn the_bca_interval_of_given_resamples_equals_scipy() {
     for_samples(&samples::BCA_INTERVAL, |sample, interval, of| {
         let Some(interval) = interval else {
