@@ -1,4 +1,4 @@
-//! Runs of the lab in whole processes: killed, stopped, and several at once.
+//! The lab over real processes: a node that is killed in the middle of a run, and the command line.
 
 use model_api::{Behaviour, ModelApi};
 use serde_json::{Value, json};
