@@ -17,7 +17,7 @@ pub const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 pub struct Answer {
     /// The text; empty when the model had nothing to say.
     pub text: String,
-    /// From just before the request was sent until the answer was whole.
+    /// From just before the request was sent until what made the answer whole came, before it was read.
     pub latency: Duration,
     /// From just before the request was sent until the first text came. Reasoning is no text. An empty answer has
     /// none.
