@@ -13,7 +13,8 @@ use crate::{
     messages::Messages,
 };
 
-/// Tokens that an answer is taken to have at most, when the plan sets no limit. A run with a budget asks for no more.
+/// Tokens that an answer is taken to have at most, when the plan sets no limit. A run with a budget asks for no more
+/// (the form of a new run says so, in figures).
 pub const ASSUMED_OUTPUT_TOKENS: u32 = 4_096;
 
 /// The limit of a judge's answer, in tokens: a sentence of JSON, and what a model that reasons thinks before.

@@ -104,7 +104,8 @@ impl Lab {
     ///
     /// # Errors
     /// A version, the agent or the set does not exist; the set is empty; a case gives no value for a variable; the plan breaks a
-    /// rule, names no model, or asks for a judge that it does not name; it has a margin and rests on checks that no case has; there is a budget, and a price is not known.
+    /// rule, names no model, or asks for a judge that it does not name; it has a margin and rests on checks that no case has; there
+    /// is a budget, and a price is not known.
     pub async fn start(&self, request: RunRequest) -> Result<Run, LabError> {
         let prepared = self.prepare(request).await?;
         if prepared.request.plan.model.is_none() {

@@ -12,6 +12,10 @@ use super::{
 /// Characters of a text that a reason quotes.
 const QUOTED: usize = 60;
 
+/// Why a cost is not known.
+const COST_UNKNOWN: &str = "It is not known what it cost: the provider did not say how many tokens it took, or the price table \
+                            has no price for the model.";
+
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Subject<'a> {
@@ -120,9 +124,7 @@ impl Check {
             },
             Self::Cost { threshold } => match subject.cost_usd {
                 Some(cost) => (cost <= *threshold, format!("It cost ${cost:.6}; ${threshold} are allowed.")),
-                None => (false, "It is not known what it cost: the provider did not say how many tokens it took, or the price table has no \
-                     price for the model."
-                        .into()),
+                None => (false, COST_UNKNOWN.into()),
             },
         };
         Some(self.result(passed, f64::from(u8::from(passed)), reason))
