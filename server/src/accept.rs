@@ -3,9 +3,11 @@
 //! axum's own `serve` waits for a request's head as long as the client likes; a client that never ends one would hold
 //! its connection for ever, and the drain to its limit.
 
-use std::{pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
-use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
@@ -15,6 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+use tower::Service;
 
 use crate::write_limit::WriteLimit;
 
@@ -24,13 +27,16 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Serves until `stopped`, then lets requests under way end. A connection that brings no whole request head within
 /// `head_timeout` is closed, and so is one that takes nothing of what it is sent for `write_timeout`. Who drops this
 /// cuts off what has not ended.
-pub async fn serve(
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     head_timeout: Duration,
     write_timeout: Duration,
     stopped: impl Future<Output = ()>,
-) {
+) where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     // Without HTTP/2, which browsers speak over TLS only: to find out which of the two it is, a connection that says
     // nothing, or the beginning of its greeting, would be waited for without a limit.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -45,7 +51,7 @@ pub async fn serve(
             Some(_) = tasks.join_next() => continue,
             () = &mut stopped => break,
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(service.clone());
         let stream = TokioIo::new(WriteLimit::new(stream, write_timeout));
         let connection = builder.serve_connection(stream, service).into_owned();
         let connection = connections.watch(connection);
@@ -80,9 +86,9 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, sync::Arc};
+    use std::sync::Arc;
 
-    use axum::{body::Body, routing::get};
+    use axum::{Router, body::Body, routing::get};
     use bytes::Bytes;
     use futures_util::stream;
     use tokio::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::State, middleware, response::IntoResponse, routing::get};
+use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .layer(middleware::from_fn_with_state(state.clone(), observe::api))
+        .layer(observe::api(state))
         .with_state(state.clone())
 }
 

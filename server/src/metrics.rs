@@ -7,6 +7,7 @@ use std::{
 
 use agents::CallRecorder;
 use axum::extract::MatchedPath;
+use http::{Method, StatusCode};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder},
@@ -75,10 +76,10 @@ impl Metrics {
         Self { registry, requests }
     }
 
-    /// A request was answered, by a route if there was one.
-    pub fn request(&self, method: &http::Method, route: Option<MatchedPath>, status: http::StatusCode) {
+    /// What counts the requests that were answered so, by a route if there was one.
+    pub fn requests(&self, method: &Method, route: Option<MatchedPath>, status: StatusCode) -> Counter {
         let labels = RequestLabels { method: known_method(method), route: Route(route), status: status.as_u16() };
-        self.requests.get_or_create(&labels).inc();
+        self.requests.get_or_create_owned(&labels)
     }
 
     /// The text that Prometheus reads (OpenMetrics 1.0).
@@ -93,7 +94,7 @@ impl Metrics {
 }
 
 /// A client may send any word as a method; a label must not grow without bound.
-fn known_method(method: &http::Method) -> &'static str {
+fn known_method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

@@ -1,30 +1,35 @@
 //! Around every request: its id, its time limit, what is logged and counted, and how an error leaves the process.
 
 use std::{
-    future::poll_fn,
+    any::Any,
+    convert::Infallible,
     panic::AssertUnwindSafe,
-    pin::pin,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
-    time::Instant,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    middleware::Next,
+    extract::{MatchedPath, Request},
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
-use tracing::Instrument;
+use futures_util::{FutureExt, future::CatchUnwind};
+use http::{Method, StatusCode, Uri, header};
+use pin_project_lite::pin_project;
+use prometheus_client::metrics::counter::Counter;
+use tokio::{
+    task::futures::TaskLocalFuture,
+    time::{Sleep, sleep},
+};
+use tower::{Layer, Service};
+use tracing::{Instrument, instrument::Instrumented};
 
 use crate::{api::problem::ApiError, state::AppState};
 
-/// The header that carries a request's id, both ways.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+mod request_id;
+
+pub use request_id::{REQUEST_ID, RequestId};
 
 /// Routes that wait for a model.
 const ASKS_A_MODEL: [&str; 2] = ["/api/v1/agents/{agent_type}/respond", "/api/pages/try"];
@@ -51,128 +56,209 @@ impl Refused {
     }
 }
 
-/// The id of a request, in the extensions of the request.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub HeaderValue);
-
-impl RequestId {
-    /// The id that a proxy gave, if it is a plain one, else one of our own.
-    pub(crate) fn of(request: &Request) -> Self {
-        let given = request.headers().get(&REQUEST_ID).filter(|id| {
-            let id = id.as_bytes();
-            (1..=64).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-        });
-        Self(given.cloned().unwrap_or_else(Self::next))
-    }
-
-    /// Unique among all nodes without asking a random source each time: a random start, then a count.
-    fn next() -> HeaderValue {
-        static NODE: LazyLock<u32> = LazyLock::new(|| uuid::Uuid::new_v4().as_fields().0);
-        static COUNT: AtomicU64 = AtomicU64::new(1);
-        let id = format!("{:08x}-{:x}", *NODE, COUNT.fetch_add(1, Ordering::Relaxed));
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or("unknown")
-    }
-}
-
 /// Around the API: an error becomes a problem document, and a request that takes too long is given up.
-pub async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    observe(state, request, next, |error, id| error.into_document(id.as_str())).await
+pub fn api(state: &AppState) -> Observe {
+    Observe { state: state.clone(), render: |error, id| error.into_document(id.as_str()) }
 }
 
 /// Around the pages: they render their own errors; what is left is said in plain text.
-pub async fn page(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    observe(state, request, next, |error, id| {
-        (error.status(), format!("{} (request {})", error.detail(), id.as_str())).into_response()
-    })
-    .await
+pub fn page(state: &AppState) -> Observe {
+    Observe {
+        state: state.clone(),
+        render: |error, id| (error.status(), format!("{} (request {})", error.detail(), id.as_str())).into_response(),
+    }
 }
 
-async fn observe(
+/// How an error leaves the process.
+type Render = fn(ApiError, &RequestId) -> Response;
+
+/// What stands around every route of a part of the server.
+///
+/// It is written out as a service, because the middleware that axum makes of an `async fn` takes half a dozen
+/// allocations for each request: more than an active prompt costs.
+#[derive(Debug, Clone)]
+pub struct Observe {
     state: AppState,
-    mut request: Request,
-    next: Next,
-    render: impl FnOnce(ApiError, &RequestId) -> Response,
-) -> Response {
-    let begin = Instant::now();
-    let id = RequestId::of(&request);
-    let method = request.method().clone();
-    let uri = request.uri().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(id.clone());
-    // What a change logs on the way carries the id. What only reads logs nothing unless it fails, so it can do without
-    // a span: that one costs more than the answer.
-    let span = if method.is_safe() {
-        tracing::debug_span!("request", id = id.as_str())
-    } else {
-        tracing::info_span!("request", id = id.as_str())
-    };
-
-    // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
-    let answer = AssertUnwindSafe(CURRENT.scope(id.clone(), next.run(request).instrument(span))).catch_unwind();
-    // A model may take longer than anything else; the agents have a limit of their own.
-    let is_asked = route.as_ref().is_some_and(|route| ASKS_A_MODEL.contains(&route.as_str()));
-    let limit = if is_asked { state.request_timeout + state.agents.limits().longest() } else { state.request_timeout };
-    // What is answered at once, as an active prompt is, needs no clock.
-    let mut answer = pin!(answer);
-    let at_once = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
-    let answered = match at_once {
-        Poll::Ready(answered) => Ok(answered),
-        Poll::Pending => tokio::time::timeout(limit, answer).await,
-    };
-    let mut response = match answered {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong inside Verbatim. It was logged; tell whoever runs this server the request id.",
-        )
-        .into_response(),
-        Err(_) => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "request_timeout",
-            "The request took too long and was given up. If it was a change, look whether it was made before you try \
-             again.",
-        )
-        .into_response(),
-    };
-    let status = response.status();
-    if let Some(Refused(error)) = response.extensions_mut().remove() {
-        log(&error, &id, &method, uri.path(), begin);
-    }
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        log(&error, &id, &method, uri.path(), begin);
-        let allow = response.headers_mut().remove(http::header::ALLOW);
-        response = render(error, &id);
-        if let Some(allow) = allow {
-            response.headers_mut().insert(http::header::ALLOW, allow);
-        }
-    } else if tracing::enabled!(tracing::Level::DEBUG) {
-        let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
-        tracing::debug!(
-            id = id.as_str(), %method, path = uri.path(), status = status.as_u16(), milliseconds, "answered"
-        );
-    }
-    state.metrics.request(&method, route, status);
-    response.headers_mut().insert(REQUEST_ID, id.0);
-    response
+    render: Render,
 }
 
-/// The line of a refusal or a failure.
-fn log(error: &ApiError, id: &RequestId, method: &Method, path: &str, begin: Instant) {
-    let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
-    let (id, status, code) = (id.as_str(), error.status(), error.code());
-    let (agent_type, version) = error.subject();
-    if status.is_server_error() {
-        let (status, cause) = (status.as_u16(), error.cause().map(|cause| chain(cause)));
-        tracing::error!(id, %method, path, status, milliseconds, code, agent_type, version, cause, "failed");
-    } else {
-        let (status, detail) = (status.as_u16(), error.detail());
-        tracing::info!(id, %method, path, status, milliseconds, code, agent_type, version, detail, "refused");
+impl<S> Layer<S> for Observe {
+    type Service = Observed<S>;
+
+    fn layer(&self, inner: S) -> Observed<S> {
+        let Self { state, render } = self.clone();
+        Observed { around: Arc::new(Around { state, render, reads: OnceLock::new() }), inner }
+    }
+}
+
+/// What stands around one route. It is apart from what stands around others, so that processors do not wait for each
+/// other where their requests have nothing in common.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Around {
+    state: AppState,
+    render: Render,
+    /// What counts the route's successful reads, once there was one.
+    reads: OnceLock<Counter>,
+}
+
+/// A route with what stands around it.
+#[derive(Debug, Clone)]
+pub struct Observed<S> {
+    around: Arc<Around>,
+    inner: S,
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let asked = Asked {
+            begin: Instant::now(),
+            id: RequestId::of(&request),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            around: self.around.clone(),
+        };
+        let limit = asked.limit();
+        // What a change logs on the way carries the id. What only reads logs nothing unless it fails, so it can do without
+        // a span: that one costs more than the answer.
+        let span = if asked.method.is_safe() {
+            tracing::debug_span!("request", id = asked.id.as_str())
+        } else {
+            tracing::info_span!("request", id = asked.id.as_str())
+        };
+        let answer = CURRENT.scope(asked.id, self.inner.call(request).instrument(span));
+        // A handler that panics is a fault of ours like any other: it is answered, and nothing else is disturbed.
+        Answering { answer: AssertUnwindSafe(answer).catch_unwind(), limit, clock: None, asked: Some(asked) }
+    }
+}
+
+pin_project! {
+    /// A request that is being answered.
+    pub struct Answering<F> {
+        #[pin]
+        answer: CatchUnwind<AssertUnwindSafe<TaskLocalFuture<RequestId, Instrumented<F>>>>,
+        limit: Duration,
+        // What is answered at once, as an active prompt is, needs none.
+        clock: Option<Pin<Box<Sleep>>>,
+        // Until it is answered.
+        asked: Option<Asked>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answered = match this.answer.poll(context) {
+            Poll::Ready(answered) => Some(answered),
+            Poll::Pending => {
+                let limit = *this.limit;
+                ready!(this.clock.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context));
+                None
+            }
+        };
+        // Nobody asks on after the answer.
+        let Some(asked) = this.asked.take() else { return Poll::Pending };
+        Poll::Ready(Ok(asked.answer(answered)))
+    }
+}
+
+/// What is remembered of a request until it is answered.
+struct Asked {
+    around: Arc<Around>,
+    begin: Instant,
+    id: RequestId,
+    method: Method,
+    uri: Uri,
+    route: Option<MatchedPath>,
+}
+
+impl Asked {
+    /// How long the answer may take.
+    fn limit(&self) -> Duration {
+        // A model may take longer than anything else; the agents have a limit of their own.
+        let is_of_a_model = self.route.as_ref().is_some_and(|route| ASKS_A_MODEL.contains(&route.as_str()));
+        let state = &self.around.state;
+        let models = if is_of_a_model { state.agents.limits().longest() } else { Duration::ZERO };
+        state.request_timeout + models
+    }
+
+    /// What leaves the process, logged and counted: of what was answered, if it was in time and without a panic.
+    fn answer(self, answered: Option<Result<Result<Response, Infallible>, Box<dyn Any + Send>>>) -> Response {
+        let mut response = match answered {
+            Some(Ok(Ok(response))) => response,
+            Some(Err(_)) => ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong inside Verbatim. It was logged; tell whoever runs this server the request id.",
+            )
+            .into_response(),
+            None => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "request_timeout",
+                "The request took too long and was given up. If it was a change, look whether it was made before you \
+                 try again.",
+            )
+            .into_response(),
+        };
+        let status = response.status();
+        if let Some(Refused(error)) = response.extensions_mut().remove() {
+            self.log(&error);
+        }
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            self.log(&error);
+            let allow = response.headers_mut().remove(header::ALLOW);
+            response = (self.around.render)(error, &self.id);
+            if let Some(allow) = allow {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+        } else if tracing::enabled!(tracing::Level::DEBUG) {
+            let (id, method, path, status) = (self.id.as_str(), &self.method, self.uri.path(), status.as_u16());
+            tracing::debug!(id, %method, path, status, milliseconds = self.milliseconds(), "answered");
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id.header());
+        self.count(status);
+        response
+    }
+
+    /// An answer of this status was given. The counter of what is asked for all the time is not looked up each time.
+    fn count(self, status: StatusCode) {
+        let find = || self.around.state.metrics.requests(&self.method, self.route.clone(), status);
+        if self.method == Method::GET && status == StatusCode::OK && self.route.is_some() {
+            self.around.reads.get_or_init(find).inc();
+        } else {
+            find().inc();
+        }
+    }
+
+    fn milliseconds(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64() * 1e3
+    }
+
+    /// The line of a refusal or a failure.
+    fn log(&self, error: &ApiError) {
+        let (id, method, path, milliseconds) = (self.id.as_str(), &self.method, self.uri.path(), self.milliseconds());
+        let (status, code, (agent_type, version)) = (error.status(), error.code(), error.subject());
+        if status.is_server_error() {
+            let (status, cause) = (status.as_u16(), error.cause().map(|cause| chain(cause)));
+            tracing::error!(id, %method, path, status, milliseconds, code, agent_type, version, cause, "failed");
+        } else {
+            let (status, detail) = (status.as_u16(), error.detail());
+            tracing::info!(id, %method, path, status, milliseconds, code, agent_type, version, detail, "refused");
+        }
     }
 }
 
@@ -191,5 +277,5 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// Runs something as a part of a request of this id.
 #[cfg(test)]
 pub(crate) fn with_id<T>(id: &'static str, run: impl FnOnce() -> T) -> T {
-    CURRENT.sync_scope(RequestId(HeaderValue::from_static(id)), run)
+    CURRENT.sync_scope(RequestId::plain(id.as_bytes()).unwrap(), run)
 }

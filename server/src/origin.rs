@@ -4,14 +4,18 @@
 //! other machines, but not from the pages that its user visits: a name of theirs may lead to 127.0.0.1 (DNS rebinding),
 //! and their forms may be sent here (cross-site request forgery).
 
-use std::{net::IpAddr, sync::Arc};
-
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use axum::response::{IntoResponse, Response};
+use futures_util::future::Either;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use tower::Service;
 
 use crate::{
     api::problem::ApiError,
@@ -34,9 +38,11 @@ impl Hosts {
             Some(rest) => rest.split(']').next().unwrap_or(rest),
             None => host.rsplit_once(':').map_or(host, |(name, _)| name),
         }
-        .trim_end_matches('.')
-        .to_ascii_lowercase();
-        name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok() || self.0.contains(&name)
+        .trim_end_matches('.');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() || {
+            let name = name.to_ascii_lowercase();
+            name.ends_with(".localhost") || self.0.contains(&name)
+        }
     }
 
     /// What browsers say of where a request comes from. Programs say nothing, and are let through.
@@ -57,27 +63,59 @@ impl Hosts {
     }
 }
 
-/// Refuses a request for another name, and a change that another site's page makes a browser send.
-pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+/// A server that refuses a request for another name, and a change that another site's page makes a browser send.
+#[derive(Debug, Clone)]
+pub struct OwnSite<S> {
+    hosts: Hosts,
+    inner: S,
+}
+
+impl<S> OwnSite<S> {
+    /// What is asked for by these names only.
+    pub fn new(hosts: Hosts, inner: S) -> Self {
+        Self { hosts, inner }
+    }
+}
+
+impl<B, S> Service<Request<B>> for OwnSite<S>
+where
+    S: Service<Request<B>, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match check(&self.hosts, &request) {
+            Some(error) => Either::Left(ready(Ok(refused(&request, error)))),
+            None => Either::Right(self.inner.call(request)),
+        }
+    }
+}
+
+/// Why a request is refused, if it is.
+fn check<B>(hosts: &Hosts, request: &Request<B>) -> Option<ApiError> {
     let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     // HTTP/2 and some proxies name the host in the request line instead.
     let host = host.or_else(|| request.uri().host());
-    if let Some(host) = host
-        && !hosts.has(host)
-    {
+    if host.is_some_and(|host| !hosts.has(host)) {
         let said = "This server does not go by that name. Whoever runs it can add the name to VERBATIM_HOSTS.";
-        return refused(&request, ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", said));
+        return Some(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", said));
     }
     if !request.method().is_safe() && hosts.is_cross_site(request.headers()) {
         let said = "A page of another site sent this; nothing was changed. Open Verbatim itself and do it there. If \
                     that is what you did, whoever runs it can add its name to VERBATIM_HOSTS.";
-        return refused(&request, ApiError::new(StatusCode::FORBIDDEN, "other_site", said));
+        return Some(ApiError::new(StatusCode::FORBIDDEN, "other_site", said));
     }
-    next.run(request).await
+    None
 }
 
 /// These refusals never reach what logs and writes the others.
-fn refused(request: &Request, error: ApiError) -> Response {
+fn refused<B>(request: &Request<B>, error: ApiError) -> Response {
     let id = RequestId::of(request);
     let (path, status, code) = (request.uri().path(), error.status(), error.code());
     tracing::info!(id = id.as_str(), method = %request.method(), path, status = status.as_u16(), code, "refused");
@@ -86,7 +124,7 @@ fn refused(request: &Request, error: ApiError) -> Response {
     } else {
         (status, error.detail().to_owned()).into_response()
     };
-    answer.headers_mut().insert(REQUEST_ID, id.0);
+    answer.headers_mut().insert(REQUEST_ID, id.header());
     answer
 }
 

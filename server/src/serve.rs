@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use agents::{AgentLimits, Models, Prices};
 use anyhow::{Context, bail};
-use axum::middleware;
 use lab::{Lab, Runner, RunnerSettings};
 use leptos::config::LeptosOptions;
 use tokio::{
@@ -18,7 +17,7 @@ use crate::{
     config::{CommonSettings, ServeSettings},
     database::Database,
     descriptors,
-    origin::{self, Hosts},
+    origin::{Hosts, OwnSite},
     retention::Retention,
     router, seeds,
     state::{AgentSettings, AppState},
@@ -93,8 +92,7 @@ async fn run(
     let address = listener.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let stopping = state.clone();
-    let hosts = Hosts::new(&settings.hosts);
-    let service = router(state).layer(middleware::from_fn_with_state(hosts, origin::check));
+    let service = OwnSite::new(Hosts::new(&settings.hosts), router(state));
     let server = accept::serve(listener, service, settings.head_timeout, WRITE_TIMEOUT, async {
         let _ = stopped.await;
     });

@@ -2,10 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::{
-    extract::FromRequestParts,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, extract::FromRequestParts, response::Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use versioning::PromptContent;
@@ -41,12 +38,17 @@ impl Representation {
         // A cache may keep the answer but has to ask whether it is still true: a promotion is to be seen at once.
         const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        let mut response = Response::new(if is_known { Body::empty() } else { self.json.into() });
         if is_known {
-            let headers = [(header::ETAG, self.etag), (header::CACHE_CONTROL, REVALIDATE)];
-            return (StatusCode::NOT_MODIFIED, headers).into_response();
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
-        let headers = [(header::CONTENT_TYPE, JSON), (header::ETAG, self.etag), (header::CACHE_CONTROL, REVALIDATE)];
-        (headers, self.json).into_response()
+        let headers = response.headers_mut();
+        if !is_known {
+            headers.insert(header::CONTENT_TYPE, JSON);
+        }
+        headers.insert(header::ETAG, self.etag);
+        headers.insert(header::CACHE_CONTROL, REVALIDATE);
+        response
     }
 }
 

@@ -1,6 +1,6 @@
 //! The REST API under `/api/v1`, its OpenAPI document and the page at `/docs`.
 
-use axum::{Router, extract::Request, middleware};
+use axum::{Router, extract::Request};
 use http::StatusCode;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -101,7 +101,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/api/{*path}", axum::routing::any(unknown_endpoint))
         .merge(docs)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), observe::api));
+        .layer(observe::api(state));
     api.with_state(state.clone())
 }
 

@@ -26,10 +26,7 @@ use leptos_axum::{AxumRouteListing, LeptosRoutes, ResponseOptions, generate_rout
 use tower::ServiceExt;
 use tower_http::{compression::CompressionLayer, services::ServeDir};
 
-use crate::{
-    observe::{self, RequestId},
-    state::AppState,
-};
+use crate::{observe, state::AppState};
 
 /// The addresses of the pages, once for a process: while they are listed, leptos (leptos_server 0.8.8) loads nothing
 /// for any page of the process, and a page that began meanwhile, of another router, would wait for ever.
@@ -68,12 +65,7 @@ pub fn router(state: &AppState) -> Router {
         .layer(DefaultBodyLimit::max(forms::MAX_FORM))
         .layer(middleware::from_fn(take_whole))
         .layer(CompressionLayer::new());
-    Router::new()
-        .merge(files)
-        .merge(vendor(state))
-        .merge(pages)
-        .layer(middleware::from_fn_with_state(state.clone(), observe::page))
-        .with_state(state.clone())
+    Router::new().merge(files).merge(vendor(state)).merge(pages).layer(observe::page(state)).with_state(state.clone())
 }
 
 /// A server function whose arguments are more than is taken says so, once the browser has sent all of them.
@@ -120,10 +112,8 @@ fn provide_page_context(state: &AppState) {
     provide_context(state.services.clone());
     provide_context(state.lab.clone());
     provide_context::<app::api::AgentContext>((state.agents.clone(), state.default_model.clone()));
-    if let Some(parts) = use_context::<http::request::Parts>()
-        && let Some(id) = parts.extensions.get::<RequestId>()
-    {
-        provide_context(app::RequestId(id.as_str().to_owned()));
+    if let Some(id) = observe::current_id() {
+        provide_context(app::RequestId(id));
     }
     let parts = use_context::<http::request::Parts>();
     let author = parts.as_ref().and_then(|parts| forms::remembered_author(&parts.headers)).unwrap_or_default();
