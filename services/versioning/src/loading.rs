@@ -135,7 +135,8 @@ impl PromptLoadingService {
         if let Some(hit) = self.hit(agent_type).await {
             return Ok(hit);
         }
-        self.0.load(agent_type).await
+        // In a box of its own: who is answered from memory need not carry the room that a read takes.
+        Box::pin(self.0.load(agent_type)).await
     }
 
     /// What is served from memory, if it may be.
