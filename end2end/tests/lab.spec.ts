@@ -14,6 +14,11 @@ function cases(count: number, input = "Question"): string {
   return lines.join("\n");
 }
 
+/** A file to be chosen. */
+function file(name: string, text: string) {
+  return { name, mimeType: "text/plain", buffer: Buffer.from(text) };
+}
+
 test("cases, a run, its verdict, a blind review, and the winner that is served", async ({ page, registry, auditThemes }) => {
   const agent = await registry.agent("One.");
   await registry.create(agent, "1.1.0", "answer: GOOD");
@@ -24,11 +29,11 @@ test("cases, a run, its verdict, a blind review, and the winner that is served",
   await page.getByRole("button", { name: "Make the set" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Basics");
 
-  await page.getByLabel("CSV, JSON Lines").fill("name,input\nbroken");
+  await page.getByLabel("Or its text").fill("name,input\nbroken");
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("alert")).toContainText(/line 2/i);
-  await expect(page.getByLabel("CSV, JSON Lines")).toHaveValue("name,input\nbroken");
-  await page.getByLabel("CSV, JSON Lines").fill(cases(11, "[delay 1000ms] Question"));
+  await expect(page.getByLabel("Or its text")).toHaveValue("name,input\nbroken");
+  await page.getByLabel("Or its text").fill(cases(11, "[delay 1000ms] Question"));
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("link", { name: "Case 11", exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Move up: Case 2", exact: true }).click();
@@ -123,7 +128,7 @@ test("a run is followed, is cancelled, and nothing is concluded from it", async 
   await page.getByLabel("Agent", { exact: true }).selectOption(agent);
   await page.getByLabel("Name of a new set").fill("Slow");
   await page.getByRole("button", { name: "Make the set" }).click();
-  await page.getByLabel("CSV, JSON Lines").fill(cases(40, "[delay 2000ms] Question"));
+  await page.getByLabel("Or its text").fill(cases(40, "[delay 2000ms] Question"));
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("link", { name: "Case 1", exact: true })).toBeVisible();
   await page.getByRole("link", { name: "Run it" }).click();
@@ -147,7 +152,7 @@ test("a run is followed, is cancelled, and nothing is concluded from it", async 
 });
 
 test.describe("without JavaScript", () => {
-  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/] });
+  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/, /status of 422/] });
 
   test("an experiment is set up, judged and read", async ({ page, registry }) => {
     const agent = await registry.agent("One.");
@@ -156,7 +161,12 @@ test.describe("without JavaScript", () => {
     await page.getByLabel("Agent", { exact: true }).selectOption(agent);
     await page.getByLabel("Name of a new set").fill("Plain");
     await page.getByRole("button", { name: "Make the set" }).click();
-    await page.getByLabel("CSV, JSON Lines").fill(cases(2));
+    await page.getByLabel("A file of test cases").setInputFiles(file("cases.csv", "name,input\nbroken"));
+    await page.getByRole("button", { name: "Import" }).click();
+    await expect(page.getByRole("alert")).toContainText(/line 2/i);
+    await expect(page.getByLabel("Or its text")).toHaveValue("name,input\nbroken");
+    await page.getByLabel("Or its text").clear();
+    await page.getByLabel("A file of test cases").setInputFiles(file("cases.csv", cases(2)));
     await page.getByRole("button", { name: "Import" }).click();
     await expect(page.getByRole("link", { name: "Case 2", exact: true })).toBeVisible();
     await page.getByRole("link", { name: "Run it" }).click();
@@ -165,7 +175,7 @@ test.describe("without JavaScript", () => {
       ["a", "b"].map((side) => JSON.stringify({ case: `Case ${number}`, side, output: side === "b" ? "GOOD" : "BAD" })),
     );
     await page.getByText("Bring your own outputs").click();
-    await page.getByLabel("JSON Lines").fill(lines.join("\n"));
+    await page.getByLabel("A file of answers").setInputFiles(file("answers.jsonl", lines.join("\n")));
     await page.getByRole("button", { name: "Judge these outputs" }).click();
     await expect(page.getByRole("heading", { name: "Cannot tell" })).toBeVisible();
     await expect(page.getByText("no result could have been told from chance")).toBeVisible();

@@ -183,7 +183,7 @@ test("the lab: its lists, and what a run says", async ({ page, registry, auditTh
   await page.getByLabel("Agent", { exact: true }).selectOption(agent);
   await page.getByLabel("Name of a new set").fill("Basics");
   await page.getByRole("button", { name: "Make the set" }).click();
-  await page.getByLabel("CSV, JSON Lines").fill("name,input,checks\nCase 1,Question 1,contains: GOOD\nCase 2,Question 2,contains: GOOD");
+  await page.getByLabel("Or its text").fill("name,input,checks\nCase 1,Question 1,contains: GOOD\nCase 2,Question 2,contains: GOOD");
   await page.getByRole("button", { name: "Import" }).click();
   await expect(page.getByRole("link", { name: "Case 2", exact: true })).toBeVisible();
   expect(await beyond(page)).toEqual([]);
@@ -193,7 +193,7 @@ test("the lab: its lists, and what a run says", async ({ page, registry, auditTh
     ["a", "b"].map((side) => JSON.stringify({ case: `Case ${number}`, side, output: side === "b" ? "GOOD" : "BAD" })),
   );
   await page.getByText("Bring your own outputs").click();
-  await page.getByLabel("JSON Lines").fill(outputs.join("\n"));
+  await page.getByLabel("Or its text").fill(outputs.join("\n"));
   await page.getByRole("button", { name: "Judge these outputs" }).click();
   await expect(page.getByRole("row", { name: /pass rate/ })).toBeVisible();
   await hydrated(page);

@@ -17,6 +17,7 @@ mod page_conflicts;
 mod page_files;
 mod page_forms;
 mod page_lab;
+mod page_lab_files;
 mod page_live;
 mod page_reading;
 mod panics;

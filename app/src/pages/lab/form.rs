@@ -111,6 +111,28 @@ impl LabForm {
         .into_any()
     }
 
+    /// A file to be chosen in place of the text of a field: `accept` tells which, as HTML has it. A browser never sends back
+    /// which one was chosen; its content is shown in the field.
+    pub fn file(&self, name: &'static str, label: &'static str, accept: &'static str, hint: &'static str) -> AnyView {
+        let problem = self.problem(name);
+        let is_wrong = problem.is_some();
+        view! {
+            <div class="field" class:wrong=is_wrong>
+                <label for=id_in_page(name)>{label}</label>
+                <input
+                    id=id_in_page(name)
+                    type="file"
+                    name=name
+                    accept=accept
+                    aria-invalid=is_wrong.then_some("true")
+                    aria-describedby=format!("about-{name}")
+                />
+                {below(name, hint, problem)}
+            </div>
+        }
+        .into_any()
+    }
+
     /// One of several: each with its value and its name.
     pub fn choice(
         &self,

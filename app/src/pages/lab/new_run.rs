@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The fields of the form, as they are sent.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "agent_type",
     "version_a",
     "version_b",
@@ -39,6 +39,7 @@ const FIELDS: [&str; 21] = [
     "question",
     "created_by",
     "outputs",
+    "outputs_file",
     "noise",
 ];
 
@@ -207,7 +208,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
         {top}
         {none}
         {dry}
-        <form method="post" action="/lab/new" class="stack">
+        <form method="post" action="/lab/new" enctype="multipart/form-data" class="stack">
             <input type="hidden" name="agent_type" value=agent.clone() />
             <div class="filters">
                 <p class="field"><span>"Agent"</span><span class="agent-name">{agent}</span></p>
@@ -276,12 +277,13 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
                 <button type="submit" name="intent" value="dry">"Dry run"</button>
                 {offer}
             </p>
-            <details open=is_open(&["outputs"])>
+            <details open=is_open(&["outputs", "outputs_file"])>
                 <summary>"Bring your own outputs"</summary>
+                {form.file("outputs_file", "A file of answers", ".jsonl,.ndjson,.json", "JSON Lines.")}
                 {form
                     .lines(
                         "outputs",
-                        "JSON Lines",
+                        "Or its text",
                         "",
                         6,
                         "One answer a line: {\"case\": \"…\", \"side\": \"a\", \"output\": \"…\", \"latency_ms\": 820}",

@@ -132,13 +132,20 @@ fn whole(page: Page, asked: &str) -> AnyView {
         <div class="columns">
             <section aria-labelledby="import-title">
                 <h2 id="import-title">"Import"</h2>
-                {form.notice(&["name", "text", "format"])}
-                <form method="post" action=format!("{here}/import")>
+                {form.notice(&["name", "text", "text_file", "format"])}
+                <form method="post" action=format!("{here}/import") enctype="multipart/form-data">
                     {place.field()}
+                    {form
+                        .file(
+                            "text_file",
+                            "A file of test cases",
+                            ".csv,.jsonl,.ndjson,.json,.yaml,.yml",
+                            "CSV, JSON Lines, or the tests of a promptfoo file.",
+                        )}
                     {form
                         .lines(
                             "text",
-                            "CSV, JSON Lines, or the tests of a promptfoo file",
+                            "Or its text",
                             "",
                             6,
                             "All or nothing; what is wrong is named with its line.",

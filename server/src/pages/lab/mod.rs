@@ -2,11 +2,12 @@
 
 mod new_run;
 mod runs;
+mod sent;
 mod sets;
 
 use app::LabForm;
 use axum::{
-    Form, Router,
+    Router,
     extract::DefaultBodyLimit,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -16,11 +17,9 @@ use lab::LabError;
 use uuid::Uuid;
 use versioning::{ErrorKind, InvalidInput};
 
+use self::sent::{MAX_FORM, field};
 use super::forms::{again, one_step_up, remembering, render};
 use crate::state::AppState;
-
-/// A file of test cases or outputs, as a form sends it: up to three times as many bytes.
-const MAX_FORM: usize = 96 * 1024 * 1024;
 
 /// The forms' addresses.
 pub fn router() -> Router<AppState> {
@@ -45,14 +44,6 @@ pub fn router() -> Router<AppState> {
         .route("/lab/runs/{run}/export.jsonl", get(runs::results_jsonl))
         .route("/lab/runs/{run}/progress", get(runs::progress))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-}
-
-/// A form as it was sent.
-type Sent = Form<Vec<(String, String)>>;
-
-/// What was written in a field.
-fn field<'a>(values: &'a [(String, String)], name: &str) -> &'a str {
-    values.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
 }
 
 /// What is wrong with a form.
@@ -96,7 +87,8 @@ async fn answer(
             (422, problems.into_iter().map(|problem| (problem.field, problem.message)).collect())
         }
         Refusal::Lab(LabError::Import(problem)) => {
-            let at = if field(&values, "outputs").is_empty() { "text" } else { "outputs" };
+            let has_outputs = values.iter().any(|(name, _)| name == "outputs");
+            let at = if has_outputs { "outputs" } else { "text" };
             (422, vec![(at.to_owned(), format!("Nothing was imported. {problem}"))])
         }
         Refusal::Lab(error) => {

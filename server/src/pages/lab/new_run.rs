@@ -2,38 +2,51 @@
 
 use agents::ModelSettings;
 use app::LabForm;
-use axum::{Form, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use http::HeaderMap;
-use lab::{RunPlan, RunRequest, statistics::Confidence};
+use lab::{DryRun, RunPlan, RunRequest, statistics::Confidence};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 use versioning::{Author, InvalidInput};
 
-use super::{Refusal, Sent, answer, field, show};
+use super::{
+    Refusal, answer,
+    sent::{SentWithFile, field},
+    show,
+};
 use crate::state::AppState;
 
 /// Messages that a dry run shows.
 const SHOWN: usize = 20;
 
-pub(super) async fn new_run(State(state): State<AppState>, headers: HeaderMap, Form(values): Sent) -> Response {
-    let page = format!("/lab/new?agent={}", utf8_percent_encode(field(&values, "agent_type"), NON_ALPHANUMERIC));
-    let request = match run_request(&values) {
-        Ok(request) => request,
-        Err(problems) => return answer(&state, &page, values, headers, Err(Refusal::Fields(problems))).await,
+pub(super) async fn new_run(State(state): State<AppState>, headers: HeaderMap, sent: SentWithFile) -> Response {
+    let agent = utf8_percent_encode(field(&sent.values, "agent_type"), NON_ALPHANUMERIC);
+    let page = format!("/lab/new?agent={agent}");
+    match begin(&state, &sent).await {
+        Ok(Begun::Dry(dry)) => {
+            let form = LabForm { values: sent.values, problems: Vec::new(), dry: Some(dry) };
+            show(&state, &page, 200, form, headers).await
+        }
+        Ok(Begun::Run(id)) => answer(&state, &page, sent.values, headers, Ok(format!("/lab/runs/{id}"))).await,
+        Err(refusal) => answer(&state, &page, sent.values, headers, Err(refusal)).await,
+    }
+}
+
+/// What became of the form.
+enum Begun {
+    Run(Uuid),
+    Dry(DryRun),
+}
+
+async fn begin(state: &AppState, sent: &SentWithFile) -> Result<Begun, Refusal> {
+    let outputs = sent.text("outputs")?;
+    let request = run_request(&sent.values).map_err(Refusal::Fields)?;
+    let run = match field(&sent.values, "intent") {
+        "dry" => return Ok(Begun::Dry(state.lab.dry_run(request, SHOWN).await?)),
+        "outputs" => state.lab.import_outputs(request, &outputs).await?,
+        _ => state.lab.start(request).await?,
     };
-    let started = match field(&values, "intent") {
-        "dry" => match state.lab.dry_run(request, SHOWN).await {
-            Ok(dry) => {
-                let form = LabForm { values, problems: Vec::new(), dry: Some(dry) };
-                return show(&state, &page, 200, form, headers).await;
-            }
-            Err(error) => Err(error),
-        },
-        "outputs" => state.lab.import_outputs(request, &field(&values, "outputs").replace("\r\n", "\n")).await,
-        _ => state.lab.start(request).await,
-    };
-    let done = started.map(|run| format!("/lab/runs/{}", run.id)).map_err(Refusal::from);
-    answer(&state, &page, values, headers, done).await
+    Ok(Begun::Run(run.id))
 }
 
 /// The run that a form describes; or everything that is wrong with it.

@@ -17,7 +17,10 @@ use lab::{LabError, Place, ResultFormat, RunStatus, Side, WinnerRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use versioning::Author;
 
-use super::{Refusal, Sent, answer, field, file, id};
+use super::{
+    Refusal, answer, file, id,
+    sent::{Sent, field},
+};
 use crate::{api::problem::ApiError, state::AppState};
 
 /// How often a run is looked at for those who watch it.

@@ -8,11 +8,16 @@ use axum::{
 };
 use http::HeaderMap;
 use lab::{
-    PlacedCase,
+    LabError, PlacedCase,
     cases::{CaseForm, CaseFormat},
 };
 
-use super::{Refusal, Sent, answer, field, file, id};
+use uuid::Uuid;
+
+use super::{
+    Refusal, answer, file, id,
+    sent::{Sent, SentWithFile, field},
+};
 use crate::{api::problem::ApiError, state::AppState};
 
 pub(super) async fn create_set(State(state): State<AppState>, headers: HeaderMap, Form(values): Sent) -> Response {
@@ -55,16 +60,27 @@ pub(super) async fn import_cases(
     State(state): State<AppState>,
     Path(set): Path<String>,
     headers: HeaderMap,
-    Form(values): Sent,
+    sent: SentWithFile,
 ) -> Response {
-    let here = set_page(&set, &values);
-    // A browser sends line breaks as CR LF.
-    let text = field(&values, "text").replace("\r\n", "\n");
-    let format = field(&values, "format").parse().unwrap_or_else(|_| CaseFormat::guess(None, &text));
-    let done = state.lab.import_cases(id(&set), format, &text).await;
+    let here = set_page(&set, &sent.values);
+    let done = import(&state, id(&set), &sent).await;
+    answer(&state, &here, sent.values, headers, done).await
+}
+
+async fn import(state: &AppState, set: Uuid, sent: &SentWithFile) -> Result<String, Refusal> {
+    let text = sent.text("text")?;
+    let format = field(&sent.values, "format");
+    let format =
+        format.parse().unwrap_or_else(|_| CaseFormat::guess(sent.file.as_ref().map(|file| file.name.as_str()), &text));
+    let imported = state.lab.import_cases(set, format, &text).await.map_err(|error| match error {
+        // The name on this page is that of the set.
+        LabError::CaseNameTaken { .. } => {
+            Refusal::Fields(vec![("text".into(), format!("Nothing was imported. {error}"))])
+        }
+        other => other.into(),
+    })?;
     // To the first of what was added.
-    let done = done.map(|imported| set_address(id(&set), page_of_case(imported.first))).map_err(Refusal::from);
-    answer(&state, &here, values, headers, done).await
+    Ok(set_address(set, page_of_case(imported.first)))
 }
 
 pub(super) async fn export_csv(state: State<AppState>, set: Path<String>) -> Response {
