@@ -59,8 +59,11 @@ unit: ## Run the unit, database, REST and process tests
 	@cargo build --quiet -p server
 	@$(with_database) cargo test $(server_side)
 
-browser: build ## Run the browser tests
+browser: ## Run the browser tests
 	@$(setup) test
+	@echo "==> building the pages as they are shipped (the first time takes minutes)"
+	@$(leptos) build --release --precompress --frontend-only
+	@cargo build --quiet -p server
 	@echo "==> browser tests"
 	@scripts/end2end
 
