@@ -24,6 +24,6 @@ pub use app::App;
 pub use app::frame_parts;
 pub use error::{AppError, RequestId};
 #[cfg(feature = "ssr")]
-pub use pages::lab::{LabForm, page_of_case, progress_event, set_address};
+pub use pages::lab::{LabForm, Pace, page_of_case, progress_event, set_address};
 #[cfg(feature = "ssr")]
 pub use shell::shell;

@@ -11,6 +11,8 @@ mod form;
 mod home;
 #[cfg(feature = "ssr")]
 mod new_run;
+#[cfg(feature = "ssr")]
+mod pace;
 mod progress;
 #[cfg(feature = "ssr")]
 mod results;
@@ -29,6 +31,7 @@ pub use {
     form::LabForm,
     home::ABTestingLab,
     new_run::NewRunPage,
+    pace::Pace,
     review::ReviewPage,
     run::{RunPage, progress_event},
     set::{SetPage, page_of_case, set_address},

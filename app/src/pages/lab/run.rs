@@ -8,6 +8,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{
     form::{LabForm, id_of, lab},
     home::status_word,
+    pace::Pace,
     progress::Progress,
     results::results,
     verdict::{verdict, winner},
@@ -19,8 +20,16 @@ use crate::{
     words::{duration, thousands},
 };
 
-/// Cases on a page.
-const PER_PAGE: u32 = 20;
+/// Cases on a page at most.
+const CASES: u32 = 20;
+
+/// Pairs of answers on a page at most, unless a single case has more.
+const PAIRS: u32 = 60;
+
+/// How many cases of a run a page shows, each with all of its repeats.
+fn cases_on_a_page(repeats: u32) -> u32 {
+    (PAIRS / repeats.max(1)).clamp(1, CASES)
+}
 
 type Page = (Report, Option<Results>, ResultFilter, Option<String>);
 
@@ -31,7 +40,7 @@ async fn read(id: String, filter: String, page: u32) -> Result<Page, AppError> {
     let filter: ResultFilter = filter.parse().unwrap_or_default();
     let results = match report.run.done {
         0 => None,
-        _ => Some(lab.results(id, filter, page, PER_PAGE).await?),
+        _ => Some(lab.results(id, filter, page, cases_on_a_page(report.run.plan.repeats)).await?),
     };
     let active = crate::api::services()?.management.active(&report.run.agent_type).await?;
     Ok((report, results, filter, active.map(|active| active.version.version.to_string())))
@@ -124,7 +133,7 @@ fn progress(run: &Run) -> AnyView {
         <section class="notice" aria-labelledby="progress-title">
             <h2 id="progress-title">"Running"</h2>
             <progress id="run-bar" value=run.done.to_string() max=run.calls.to_string() aria-labelledby="progress-title"></progress>
-            <p><Progress id=run.id.to_string() said=sentence(run) /></p>
+            <p><Progress id=run.id.to_string() said=sentence(run, &Pace::default()) /></p>
             <noscript><p><a href="">"Reload to see how far it is"</a></p></noscript>
             <form method="post" action=format!("{here}/cancel")>
                 <p class="buttons">
@@ -138,11 +147,10 @@ fn progress(run: &Run) -> AnyView {
 }
 
 /// How far a run is, in a sentence.
-fn sentence(run: &Run) -> String {
-    let elapsed = (chrono::Utc::now() - run.created_at).as_seconds_f64().max(0.001);
-    let rate = f64::from(run.done) / elapsed;
+fn sentence(run: &Run, pace: &Pace) -> String {
+    let rate = pace.rate(run.created_at, chrono::Utc::now(), run.done);
     let left = f64::from(run.calls - run.done) / rate;
-    let left = if run.done == 0 {
+    let left = if rate == 0.0 {
         String::new()
     } else if left < 60.0 {
         format!(", about {left:.0} s left")
@@ -162,8 +170,8 @@ fn sentence(run: &Run) -> String {
 }
 
 /// What the page of a run is told as it goes on: done, calls, and the sentence; `over` at the end.
-pub fn progress_event(run: &Run) -> String {
-    let said = if run.status == RunStatus::Running { sentence(run) } else { "over".into() };
+pub fn progress_event(run: &Run, pace: &Pace) -> String {
+    let said = if run.status == RunStatus::Running { sentence(run, pace) } else { "over".into() };
     format!("{} {} {said}", run.done, run.calls)
 }
 
@@ -219,4 +227,14 @@ fn facts(run: &Run) -> AnyView {
         </details>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_many_repeats_has_fewer_cases() {
+        assert_eq!([0, 1, 3, 4, 20, 50, 60, 61].map(cases_on_a_page), [20, 20, 20, 15, 3, 1, 1, 1]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use app::progress_event;
+use app::{Pace, progress_event};
 use axum::{
     Form,
     extract::{Path, State},
@@ -126,7 +126,8 @@ pub(super) async fn progress(State(state): State<AppState>, Path(run): Path<Stri
     if let Err(error) = state.lab.run(id).await {
         return ApiError::from(error).into_response();
     }
-    let events = stream::unfold((state, None, false), move |(state, told, is_over)| async move {
+    let start = (state, Pace::default(), None, false);
+    let events = stream::unfold(start, move |(state, mut pace, told, is_over)| async move {
         if is_over {
             return None;
         }
@@ -136,11 +137,12 @@ pub(super) async fn progress(State(state): State<AppState>, Path(run): Path<Stri
             }
             // What cannot be read now is read the next time.
             if let Ok(run) = state.lab.run(id).await {
+                pace.note(chrono::Utc::now(), run.done);
                 let mark = (run.done, run.status, run.spent_usd.to_bits());
                 if told != Some(mark) {
-                    let event = Event::default().data(progress_event(&run));
+                    let event = Event::default().data(progress_event(&run, &pace));
                     let is_over = run.status != RunStatus::Running;
-                    return Some((Ok::<_, Infallible>(event), (state, Some(mark), is_over)));
+                    return Some((Ok::<_, Infallible>(event), (state, pace, Some(mark), is_over)));
                 }
             }
             tokio::time::sleep(LOOK).await;
