@@ -35,6 +35,7 @@ impl<'a> LoadFuture<'a> {
 impl Future for LoadFuture<'_> {
     type Output = Result<ActivePrompt, LoadError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             // A future that has ended is not polled again.

@@ -132,19 +132,31 @@ impl PromptLoadingService {
     /// There is no such agent, or nothing is active for it; or the database is away and the agent was never known to
     /// this process.
     pub async fn get_active_prompt(&self, agent_type: &AgentType) -> Result<LoadedPrompt, VersioningError> {
-        if let Some(hit) = self.hit(agent_type).await {
+        if let Some(hit) = self.hit(agent_type) {
             return Ok(hit);
         }
         // In a box of its own: who is answered from memory need not carry the room that a read takes.
-        Box::pin(self.0.load(agent_type)).await
+        Box::pin(async {
+            // While the cache tidies up, it could not be asked at once.
+            match self.current(agent_type).await {
+                Some(cached) => Ok(Self::counted(cached)),
+                None => self.0.load(agent_type).await,
+            }
+        })
+        .await
     }
 
-    /// What is served from memory, if it may be.
-    async fn hit(&self, agent_type: &AgentType) -> Option<LoadedPrompt> {
-        let cached = self.current(agent_type).await?;
+    /// What is served from memory, if it may be, and if nothing has to be waited for.
+    fn hit(&self, agent_type: &AgentType) -> Option<LoadedPrompt> {
+        self.0.fresh.get(agent_type).now_or_never().flatten().filter(|cached| cached.is_current()).map(Self::counted)
+    }
+
+    /// Something that is served from memory.
+    fn counted(cached: Arc<CachedPrompt>) -> LoadedPrompt {
         cached.slot.hits.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(agent_type = %agent_type, version = %cached.content.version.version, "cache hit");
-        Some(LoadedPrompt { cached, source: PromptSource::Cache })
+        let version = &cached.content.version;
+        tracing::debug!(agent_type = %version.agent_type, version = %version.version, "cache hit");
+        LoadedPrompt { cached, source: PromptSource::Cache }
     }
 
     /// Forgets an agent's prompt, so that the next answer is read from the database. What was known stays in reserve
@@ -265,8 +277,7 @@ impl PromptLoadingService {
 
 impl PromptLoader for PromptLoadingService {
     fn load<'a>(&'a self, agent_type: &'a AgentType) -> LoadFuture<'a> {
-        // A look into memory waits for nothing.
-        if let Some(Some(hit)) = self.hit(agent_type).now_or_never() {
+        if let Some(hit) = self.hit(agent_type) {
             return LoadFuture::ready(Ok(hit.active()));
         }
         LoadFuture::waiting(async move {
