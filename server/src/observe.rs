@@ -19,7 +19,10 @@ use http::{Method, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use prometheus_client::metrics::counter::Counter;
 use tokio::{
-    task::futures::TaskLocalFuture,
+    task::{
+        coop::{Unconstrained, unconstrained},
+        futures::TaskLocalFuture,
+    },
     time::{Sleep, sleep},
 };
 use tower::{Layer, Service};
@@ -151,7 +154,7 @@ pin_project! {
         answer: CatchUnwind<AssertUnwindSafe<TaskLocalFuture<RequestId, Instrumented<F>>>>,
         limit: Duration,
         // What is answered at once, as an active prompt is, needs none.
-        clock: Option<Pin<Box<Sleep>>>,
+        clock: Option<Pin<Box<Unconstrained<Sleep>>>>,
         // Until it is answered.
         asked: Option<Asked>,
     }
@@ -166,7 +169,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             Poll::Ready(answered) => Some(answered),
             Poll::Pending => {
                 let limit = *this.limit;
-                ready!(this.clock.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context));
+                // It is asked also when the answer has used up what a task may do at a stretch.
+                let clock = this.clock.get_or_insert_with(|| Box::pin(unconstrained(sleep(limit))));
+                ready!(clock.as_mut().poll(context));
                 None
             }
         };

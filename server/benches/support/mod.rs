@@ -137,6 +137,8 @@ pub async fn load(address: &str, path: &str, duration: Duration) -> (f64, f64) {
                 let mut connection = Connection::open(&address).await;
                 let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
                 let mut times = Vec::with_capacity(1 << 16);
+                // The first one waits for the connection to be accepted.
+                connection.exchange(request.as_bytes()).await;
                 while begin.elapsed() < duration {
                     let sent = Instant::now();
                     connection.exchange(request.as_bytes()).await;

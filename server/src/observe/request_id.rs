@@ -59,7 +59,8 @@ impl RequestId {
 
     /// The id as it is sent.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("unknown"))
+        HeaderValue::from_bytes(self.bytes.get(..self.length).unwrap_or_default())
+            .unwrap_or(HeaderValue::from_static("unknown"))
     }
 }
 

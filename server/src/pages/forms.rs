@@ -64,10 +64,8 @@ async fn edit(State(state): State<AppState>, uri: Uri, Path(agent): Path<String>
 /// Saves what the editor sends, or shows what it asks for.
 async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request) -> Response {
     let headers = request.headers().clone();
-    let extensions = request.extensions().clone();
     let page = |status: u16, outcome: EditOutcome| {
-        let mut request = again(uri, headers);
-        *request.extensions_mut() = extensions;
+        let request = again(uri, headers);
         let state = &state;
         async move { render(state, status, outcome, request).await }
     };
