@@ -164,8 +164,6 @@ test.describe("without JavaScript", () => {
     await page.getByLabel("A file of test cases").setInputFiles(file("cases.csv", "name,input\nbroken"));
     await page.getByRole("button", { name: "Import" }).click();
     await expect(page.getByRole("alert")).toContainText(/line 2/i);
-    await expect(page.getByLabel("Or its text")).toHaveValue("name,input\nbroken");
-    await page.getByLabel("Or its text").clear();
     await page.getByLabel("A file of test cases").setInputFiles(file("cases.csv", cases(2)));
     await page.getByRole("button", { name: "Import" }).click();
     await expect(page.getByRole("link", { name: "Case 2", exact: true })).toBeVisible();

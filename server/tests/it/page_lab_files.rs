@@ -65,9 +65,8 @@ async fn a_file_of_cases_is_imported(pool: PgPool) {
 async fn a_file_that_cannot_be_taken_is_refused_and_nothing_is_lost(pool: PgPool) {
     let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
     let import = format!("/lab/sets/{}/import", bench.set);
-    let broken = b"name,input\nbroken";
     for (file, pasted, said) in [
-        (&broken[..], &b""[..], "Nothing was imported. Line 2"),
+        (&b"name,input\nbroken"[..], &b""[..], "Nothing was imported. Line 2"),
         (b"name,input\nCase 1,x", b"", "Nothing was imported. Another case of the set has the name"),
         (b"", b"", "Nothing was imported"),
         (b"name,input\na,\xff", b"", "The file is not text in UTF-8."),
@@ -79,13 +78,47 @@ async fn a_file_that_cannot_be_taken_is_refused_and_nothing_is_lost(pool: PgPool
         for body in [body, turned] {
             let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
             let page = text(answer);
-            assert!(page.contains(said), "{said}: {page}");
-            let kept = if pasted.is_empty() { file } else { pasted };
-            let is_kept = std::str::from_utf8(kept).is_ok_and(|kept| page.contains(&format!("\n{kept}</textarea>")));
-            assert!(is_kept || kept.ends_with(b"\xff"), "{said}: what was written is still there: {page}");
+            let at_the_file = page.split("id=\"about-text_file\"").nth(1).unwrap().split("</span>").next().unwrap();
+            assert!(at_the_file.contains(said), "{said}: {page}");
+            let kept = format!("\n{}</textarea>", str::from_utf8(pasted).unwrap());
+            assert!(page.contains(&kept), "{said}: what was written is still there: {page}");
         }
     }
+    let files: [(&str, Option<&str>, &[u8]); 2] =
+        [("text_file", Some("a.csv"), b"name,input\na,b"), ("text_file", Some("b.csv"), b"name,input\nc,d")];
+    let (kind, body) = form(&files);
+    let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(answer).contains("Two files were sent. Choose one."));
     assert_eq!(count(&bench).await, 1);
+}
+
+#[sqlx::test(migrator = "MIGRATOR")]
+async fn how_a_form_is_sent_is_no_matter_as_long_as_it_can_be_read(pool: PgPool) {
+    let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
+    let import = format!("/lab/sets/{}/import", bench.set);
+    // A file whose name cannot be read is a file, and a media type has no case.
+    let nameless =
+        "--edge\r\ncontent-disposition: form-data; name=\"text_file\"\r\n\r\nname,input\r\na,b\r\n--edge--\r\n";
+    let kind = "Multipart/Form-Data; boundary=edge";
+    bench.client.post_raw(&import, kind, nameless).await.expect(StatusCode::SEE_OTHER);
+    assert_eq!(count(&bench).await, 2);
+    let many = format!("{}--edge--\r\n", "--edge\r\n\r\n\r\n".repeat(2_000));
+    for path in [import.as_str(), "/lab/new"] {
+        for (kind, body) in [
+            ("multipart/form-data", "x".to_owned()),
+            ("text/plain", "text=x".to_owned()),
+            ("application/x-www-form-urlencoded", "a&".repeat(2_000)),
+            ("multipart/form-data; boundary=edge", many.clone()),
+        ] {
+            let answer = bench.client.post_raw(path, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            let page = text(answer);
+            assert!(page.contains("The form could not be read."), "{path}: {kind}: {page}");
+        }
+    }
+    let too_many = "a&".repeat(2_000);
+    let kind = "application/x-www-form-urlencoded";
+    bench.client.post_raw("/lab/sets", kind, too_many).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(count(&bench).await, 2);
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]
@@ -138,7 +171,13 @@ async fn a_file_of_answers_is_judged(pool: PgPool) {
         bench.client.post_raw("/lab/new", kind, body).await
     };
     let page = text(send(b"{}").await.expect(StatusCode::UNPROCESSABLE_ENTITY));
-    assert!(page.contains("Nothing was imported. ") && page.contains("\n{}</textarea>"), "{page}");
+    let at_the_file = page.split("id=\"about-outputs_file\"").nth(1).unwrap().split("</span>").next().unwrap();
+    assert!(at_the_file.contains("Nothing was imported. "), "{page}");
+    // What is wrong elsewhere costs the choice of the file as well, which is said.
+    let needed: Vec<_> = needed.into_iter().filter(|(name, ..)| *name != "version_b").collect();
+    let (kind, body) = form(&[&needed[..], &[("outputs_file", Some("answers.jsonl"), answers.as_bytes())]].concat());
+    let refused = bench.client.post_raw("/lab/new", kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text(refused).contains("Choose the file again"));
     let begun = send(answers.as_bytes()).await.expect(StatusCode::SEE_OTHER);
     let run =
         bench.finished(begun.headers[header::LOCATION].to_str().unwrap().strip_prefix("/lab/runs/").unwrap()).await;

@@ -111,8 +111,8 @@ impl LabForm {
         .into_any()
     }
 
-    /// A file to be chosen in place of the text of a field: `accept` tells which, as HTML has it. A browser never sends back
-    /// which one was chosen; its content is shown in the field.
+    /// A file to be chosen in place of the text of a field: `accept` tells which, as HTML has it. Where a form is shown again,
+    /// it has to be chosen again.
     pub fn file(&self, name: &'static str, label: &'static str, accept: &'static str, hint: &'static str) -> AnyView {
         let problem = self.problem(name);
         let is_wrong = problem.is_some();

@@ -142,6 +142,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     let Some(agent) = choices.agent.clone() else {
         let options = choices.agents.into_iter().map(|agent| (agent.clone(), agent)).collect();
         return view! {
+            {form.notice(&[])}
             <form class="filters" method="get" action="/lab/new">
                 {form.choice("agent", "Agent", options, "", "")}
                 <button type="submit" class="primary">"Go on"</button>
@@ -151,6 +152,7 @@ fn whole(choices: Choices, [a, b, set]: [String; 3]) -> AnyView {
     };
     if choices.sets.is_empty() {
         return view! {
+            {form.notice(&[])}
             <p class="notice">
                 {format!("{agent} has no test cases yet. ")} <a href=format!("/lab?agent={agent}#sets-title")>"Make a set in the lab"</a>
                 ", then come back."

@@ -17,7 +17,7 @@ use lab::LabError;
 use uuid::Uuid;
 use versioning::{ErrorKind, InvalidInput};
 
-use self::sent::{MAX_FORM, field};
+use self::sent::{field, remind_of_the_file};
 use super::forms::{again, one_step_up, remembering, render};
 use crate::state::AppState;
 
@@ -43,7 +43,8 @@ pub fn router() -> Router<AppState> {
         .route("/lab/runs/{run}/export.csv", get(runs::results_csv))
         .route("/lab/runs/{run}/export.jsonl", get(runs::results_jsonl))
         .route("/lab/runs/{run}/progress", get(runs::progress))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
+        // The forms have limits of their own.
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// What is wrong with a form.
@@ -81,13 +82,13 @@ async fn answer(
         }
         Err(refusal) => refusal,
     };
-    let (status, problems) = match refusal {
+    let (status, mut problems) = match refusal {
         Refusal::Fields(problems) => (422, problems),
         Refusal::Lab(LabError::InvalidCase(problems)) => {
             (422, problems.into_iter().map(|problem| (problem.field, problem.message)).collect())
         }
         Refusal::Lab(LabError::Import(problem)) => {
-            let has_outputs = values.iter().any(|(name, _)| name == "outputs");
+            let has_outputs = values.iter().any(|(name, _)| name.starts_with("outputs"));
             let at = if has_outputs { "outputs" } else { "text" };
             (422, vec![(at.to_owned(), format!("Nothing was imported. {problem}"))])
         }
@@ -105,6 +106,7 @@ async fn answer(
             (status, vec![(error.field().unwrap_or_default().to_owned(), error.to_string())])
         }
     };
+    remind_of_the_file(&values, &mut problems);
     show(state, page, status, LabForm { values, problems, dry: None }, headers).await
 }
 

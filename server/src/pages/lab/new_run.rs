@@ -11,7 +11,7 @@ use versioning::{Author, InvalidInput};
 
 use super::{
     Refusal, answer,
-    sent::{SentWithFile, field},
+    sent::{SentWithFile, field, remind_of_the_file},
     show,
 };
 use crate::state::AppState;
@@ -24,7 +24,9 @@ pub(super) async fn new_run(State(state): State<AppState>, headers: HeaderMap, s
     let page = format!("/lab/new?agent={agent}");
     match begin(&state, &sent).await {
         Ok(Begun::Dry(dry)) => {
-            let form = LabForm { values: sent.values, problems: Vec::new(), dry: Some(dry) };
+            let mut problems = Vec::new();
+            remind_of_the_file(&sent.values, &mut problems);
+            let form = LabForm { values: sent.values, problems, dry: Some(dry) };
             show(&state, &page, 200, form, headers).await
         }
         Ok(Begun::Run(id)) => answer(&state, &page, sent.values, headers, Ok(format!("/lab/runs/{id}"))).await,
@@ -39,7 +41,7 @@ enum Begun {
 }
 
 async fn begin(state: &AppState, sent: &SentWithFile) -> Result<Begun, Refusal> {
-    let outputs = sent.text("outputs")?;
+    let (outputs, _) = sent.text("outputs")?;
     let request = run_request(&sent.values).map_err(Refusal::Fields)?;
     let run = match field(&sent.values, "intent") {
         "dry" => return Ok(Begun::Dry(state.lab.dry_run(request, SHOWN).await?)),

@@ -4,7 +4,6 @@ use std::{convert::Infallible, time::Duration};
 
 use app::{Pace, progress_event};
 use axum::{
-    Form,
     extract::{Path, State},
     response::{
         IntoResponse, Response, Sse,
@@ -55,7 +54,7 @@ pub(super) async fn choose_winner(
     State(state): State<AppState>,
     Path(run): Path<String>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let here = format!("/lab/runs/{}", id(&run));
     let done = async {
@@ -84,7 +83,7 @@ pub(super) async fn vote(
     State(state): State<AppState>,
     Path(run): Path<String>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let here = review_page(&run, &values);
     let done = async {
@@ -109,7 +108,7 @@ pub(super) async fn end_review(
     State(state): State<AppState>,
     Path(run): Path<String>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let here = review_page(&run, &values);
     let done = match state.lab.end_review(id(&run)).await {

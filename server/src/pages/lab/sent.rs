@@ -5,10 +5,10 @@ use std::{borrow::Cow, convert::Infallible};
 use axum::{
     Form, RequestExt,
     body::{Body, Bytes},
-    extract::{FromRequest, Multipart, Request, multipart::MultipartError},
+    extract::{FromRequest, Multipart, Request},
 };
 use futures_util::StreamExt;
-use http::header;
+use http::{StatusCode, header};
 
 use super::Refusal;
 
@@ -16,95 +16,124 @@ use super::Refusal;
 const FILE: &str = "_file";
 
 /// The largest form. A file comes as it is; what is pasted comes as up to three times as many bytes.
-pub(super) const MAX_FORM: usize = 96 * 1024 * 1024;
+const MAX_FORM: usize = 96 * 1024 * 1024;
 
 /// How much more than that is read, and thrown away: a browser shows an answer only once it has sent everything.
 const MAX_IGNORED: usize = 512 * 1024 * 1024;
 
-/// The longest file, in bytes, that is shown again when something is wrong with it.
-const SHOWN: usize = 256 * 1024;
+/// The most fields that a form has. To take apart millions of empty ones would keep others waiting.
+const MAX_FIELDS: usize = 1_000;
 
-/// What is said of a form that ends too early.
 const CUT_OFF: &str = "Not everything arrived at the server. Try again.";
+const TOO_MUCH: &str = "This is more than the 96 MiB that are taken at once. Divide it into several files.";
+const UNREADABLE: &str = "The form could not be read. Open its page again, and send it from there.";
+const TWO_FILES: &str = "Two files were sent. Choose one.";
+const FILE_AND_TEXT: &str = "A file was chosen, and there is a text as well. Choose the file and leave the text empty, or \
+                             leave the text alone.";
+const NOT_TEXT: &str = "The file is not text in UTF-8. Save it as such, and choose it again.";
+const CHOOSE_AGAIN: &str = "Choose the file again: a browser does not keep it.";
 
-/// A form as it was sent.
-pub(super) type Sent = Form<Vec<(String, String)>>;
+/// The fields of a form, in order.
+pub(super) type Values = Vec<(String, String)>;
 
 /// What was written in a field.
 pub(super) fn field<'a>(values: &'a [(String, String)], name: &str) -> &'a str {
     values.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
 }
 
+/// Says at the file of a form that is shown again what is wrong with it, or that it has to be chosen again.
+pub(super) fn remind_of_the_file(values: &[(String, String)], problems: &mut Vec<(String, String)>) {
+    let Some((file, text)) = values.iter().find_map(|(name, _)| Some((name, name.strip_suffix(FILE)?))) else { return };
+    for (field, _) in problems.iter_mut().filter(|(field, _)| field == text) {
+        field.clone_from(file);
+    }
+    if problems.iter().all(|(field, _)| field != file) {
+        problems.push((file.clone(), CHOOSE_AGAIN.to_owned()));
+    }
+}
+
+/// A form as it was sent.
+pub(super) struct Sent(pub Values);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let (content, read) = beginning(body).await;
+        let values = match read {
+            Ok(()) => fields(Request::from_parts(parts, Body::from(content.clone())), &content).await,
+            Err(said) => Err(said),
+        };
+        values.map(Self).map_err(|said| (StatusCode::UNPROCESSABLE_ENTITY, said))
+    }
+}
+
 /// A form of which one text may be chosen as a file.
 #[derive(Debug, Default)]
 pub(super) struct SentWithFile {
-    /// Every field. A file that is not long stands in the field that it was chosen for as well: should the form be shown
-    /// again, it can be mended there.
-    pub values: Vec<(String, String)>,
+    /// Every field. That of a file holds its name.
+    pub values: Values,
     /// The file, if one was chosen.
-    pub file: Option<ChosenFile>,
-    /// What is wrong with the file, as field and message.
+    file: Option<ChosenFile>,
+    /// What is wrong with the file, or with all of the form, as field and message.
     problem: Option<(String, String)>,
 }
 
 /// A file that was chosen in place of a pasted text.
 #[derive(Debug)]
-pub(super) struct ChosenFile {
-    pub name: String,
-    text: String,
+struct ChosenFile {
+    /// The field of the text.
+    field: String,
+    name: String,
+    content: Bytes,
 }
 
 impl SentWithFile {
-    /// The text of a field. Of what was pasted it has the line breaks of a file again: a browser sends CR LF.
+    /// The text of a field, and the name of its file if it is one. Of what was pasted it has the line breaks of a file again:
+    /// a browser sends CR LF.
     ///
     /// # Errors
     /// The file cannot be taken, or not all of the form arrived.
-    pub fn text(&self, name: &str) -> Result<Cow<'_, str>, Refusal> {
+    pub fn text(&self, name: &str) -> Result<(Cow<'_, str>, Option<&str>), Refusal> {
+        let refused = |problem: (String, String)| Refusal::Fields(vec![problem]);
         if let Some(problem) = &self.problem {
-            return Err(Refusal::Fields(vec![problem.clone()]));
+            return Err(refused(problem.clone()));
         }
-        Ok(match &self.file {
-            Some(file) => file.text.as_str().into(),
-            None => field(&self.values, name).replace("\r\n", "\n").into(),
-        })
+        let pasted = field(&self.values, name);
+        let Some(file) = self.file.as_ref().filter(|file| file.field == name) else {
+            return Ok((pasted.replace("\r\n", "\n").into(), None));
+        };
+        let said = match str::from_utf8(&file.content) {
+            _ if !pasted.trim().is_empty() => FILE_AND_TEXT,
+            Err(_) => NOT_TEXT,
+            Ok(text) => return Ok((text.into(), Some(&file.name))),
+        };
+        Err(refused((format!("{name}{FILE}"), said.to_owned())))
     }
 
     /// Takes the parts for as long as they come.
-    async fn take_parts(&mut self, mut parts: Multipart) -> Result<(), MultipartError> {
-        let mut chosen = None;
-        while let Some(part) = parts.next_field().await? {
+    async fn take_parts(&mut self, mut parts: Multipart) -> Result<(), &'static str> {
+        for _ in 0..MAX_FIELDS {
+            let Some(part) = parts.next_field().await.map_err(|_| CUT_OFF)? else { return Ok(()) };
             let name = part.name().unwrap_or_default().to_owned();
             let file_name = part.file_name().unwrap_or_default().to_owned();
-            let content = part.bytes().await?;
-            match name.strip_suffix(FILE) {
-                Some(field) => chosen = Some((field.to_owned(), file_name, content)),
-                None => self.values.push((name, String::from_utf8_lossy(&content).into_owned())),
+            let content = part.bytes().await.map_err(|_| CUT_OFF)?;
+            let Some(field) = name.strip_suffix(FILE) else {
+                self.values.push((name, String::from_utf8_lossy(&content).into_owned()));
+                continue;
+            };
+            // A browser sends a field for files even when nothing was chosen.
+            if file_name.is_empty() && content.is_empty() {
+                continue;
             }
-        }
-        // A browser sends a field for files even when nothing was chosen.
-        if let Some((field, file_name, content)) = chosen.filter(|(_, file_name, _)| !file_name.is_empty()) {
-            self.take_file(&field, file_name, &content);
-        }
-        Ok(())
-    }
-
-    fn take_file(&mut self, field: &str, name: String, content: &[u8]) {
-        let is_pasted = !self::field(&self.values, field).trim().is_empty();
-        match str::from_utf8(content) {
-            _ if is_pasted => self.refuse(field, "A file was chosen, and there is a text as well. Leave one of them."),
-            Err(_) => self.refuse(field, "The file is not text in UTF-8. Save it as such, and choose it again."),
-            Ok(text) => {
-                if text.len() <= SHOWN {
-                    self.values.retain(|(written, _)| written != field);
-                    self.values.push((field.to_owned(), text.to_owned()));
-                }
-                self.file = Some(ChosenFile { name, text: text.to_owned() });
+            if self.file.is_some() {
+                return Err(TWO_FILES);
             }
+            self.file = Some(ChosenFile { field: field.to_owned(), name: file_name.clone(), content });
+            self.values.push((name, file_name));
         }
-    }
-
-    fn refuse(&mut self, field: &str, said: &str) {
-        self.problem = Some((format!("{field}{FILE}"), said.to_owned()));
+        Err(UNREADABLE)
     }
 }
 
@@ -112,27 +141,35 @@ impl<S: Send + Sync> FromRequest<S> for SentWithFile {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let has_parts = media_type.is_some_and(|media_type| media_type.starts_with("multipart/form-data"));
+        const PARTS: &[u8] = b"multipart/form-data";
+        let media_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+        let has_parts = media_type.and_then(|media_type| media_type.get(..PARTS.len()));
+        let has_parts = has_parts.is_some_and(|beginning| beginning.eq_ignore_ascii_case(PARTS));
         let (parts, body) = request.into_parts();
-        let (content, is_whole) = beginning(body).await;
-        let request = Request::from_parts(parts, Body::from(content));
+        let (content, read) = beginning(body).await;
+        let request = Request::from_parts(parts, Body::from(content.clone()));
         let mut sent = Self::default();
-        let is_read = if has_parts {
+        let taken = if has_parts {
             match request.extract::<Multipart, _>().await {
-                Ok(parts) => sent.take_parts(parts).await.is_ok(),
-                Err(_) => false,
+                Ok(parts) => sent.take_parts(parts).await,
+                Err(_) => Err(UNREADABLE),
             }
         } else {
-            let form = request.extract::<Sent, _>().await;
-            form.map(|Form(values)| sent.values = values).is_ok()
+            fields(request, &content).await.map(|values| sent.values = values)
         };
-        let cut_off = is_whole.err().or((!is_read).then_some(CUT_OFF));
-        if let Some(said) = cut_off {
+        if let Err(said) = read.and(taken) {
             sent.problem = Some((String::new(), said.to_owned()));
         }
         Ok(sent)
     }
+}
+
+/// The fields of a form without files.
+async fn fields(request: Request, content: &[u8]) -> Result<Values, &'static str> {
+    if content.iter().filter(|byte| **byte == b'&').count() >= MAX_FIELDS {
+        return Err(UNREADABLE);
+    }
+    request.extract::<Form<Values>, _>().await.map(|Form(values)| values).map_err(|_| UNREADABLE)
 }
 
 /// As much of what is sent as is taken, and why that is not all. What is too much is read as well.
@@ -149,6 +186,5 @@ async fn beginning(body: Body) -> (Bytes, Result<(), &'static str>) {
             break;
         }
     }
-    let too_much = "This is more than the 96 MiB that are taken at once. Divide it into several files.";
-    (taken.into(), if ignored == 0 { Ok(()) } else { Err(too_much) })
+    (taken.into(), if ignored == 0 { Ok(()) } else { Err(TOO_MUCH) })
 }

@@ -2,7 +2,6 @@
 
 use app::{page_of_case, set_address};
 use axum::{
-    Form,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{api::problem::ApiError, state::AppState};
 
-pub(super) async fn create_set(State(state): State<AppState>, headers: HeaderMap, Form(values): Sent) -> Response {
+pub(super) async fn create_set(State(state): State<AppState>, headers: HeaderMap, Sent(values): Sent) -> Response {
     let done = async {
         let agent = field(&values, "agent_type").parse()?;
         let set = state.lab.create_set(&agent, field(&values, "name"), &[]).await?;
@@ -44,7 +43,7 @@ pub(super) async fn rename_set(
     State(state): State<AppState>,
     Path(set): Path<String>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let here = set_page(&set, &values);
     let done = state.lab.rename_set(id(&set), field(&values, "name")).await;
@@ -68,10 +67,9 @@ pub(super) async fn import_cases(
 }
 
 async fn import(state: &AppState, set: Uuid, sent: &SentWithFile) -> Result<String, Refusal> {
-    let text = sent.text("text")?;
-    let format = field(&sent.values, "format");
-    let format =
-        format.parse().unwrap_or_else(|_| CaseFormat::guess(sent.file.as_ref().map(|file| file.name.as_str()), &text));
+    let (text, file_name) = sent.text("text")?;
+    let format = field(&sent.values, "format").parse();
+    let format = format.unwrap_or_else(|_| CaseFormat::guess(file_name, &text));
     let imported = state.lab.import_cases(set, format, &text).await.map_err(|error| match error {
         // The name on this page is that of the set.
         LabError::CaseNameTaken { .. } => {
@@ -106,7 +104,7 @@ pub(super) async fn save_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let here = format!("/lab/sets/{}", id(&set));
     let text = |name: &str| field(&values, name).to_owned();
@@ -137,7 +135,7 @@ pub(super) async fn move_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let to = field(&values, "to").parse().unwrap_or(usize::MAX);
     let moved = state.lab.move_case(id(&set), id(&case), to).await;
@@ -149,7 +147,7 @@ pub(super) async fn duplicate_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let copy = state.lab.duplicate_case(id(&set), id(&case)).await;
     let done = copy.map(|copy| case_place(&set, &copy)).map_err(Refusal::from);
@@ -160,7 +158,7 @@ pub(super) async fn delete_case(
     State(state): State<AppState>,
     Path((set, case)): Path<(String, String)>,
     headers: HeaderMap,
-    Form(values): Sent,
+    Sent(values): Sent,
 ) -> Response {
     let deleted = state.lab.delete_case(id(&set), id(&case)).await;
     // Where it stood there is the next one now, or the last one.
