@@ -13,14 +13,9 @@ mod registry;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod support;
 
-use mimalloc::MiMalloc;
 use std::process::{Command, ExitCode};
 
 const ALL: [&str; 8] = ["registry", "pages", "hostile", "client", "calls", "lab", "lab_pages", "outage"];
-
-/// As in the server.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Before the name of a benchmark: this process is that one.
 const ONLY: &str = "--only";

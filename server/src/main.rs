@@ -3,12 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 use server::{commands, config::Cli, telemetry};
-
-/// An active prompt takes two dozen allocations on its way through HTTP; this allocator is quicker at them than the system's.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
