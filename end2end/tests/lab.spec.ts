@@ -152,7 +152,7 @@ test("a run is followed, is cancelled, and nothing is concluded from it", async 
 });
 
 test.describe("without JavaScript", () => {
-  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$/, /status of 422/] });
+  test.use({ javaScriptEnabled: false, expectedInConsole: [/^failed: .*\/pkg\/.*\.js csp$|status of 422/] });
 
   test("an experiment is set up, judged and read", async ({ page, registry }) => {
     const agent = await registry.agent("One.");
