@@ -94,10 +94,8 @@ impl<S> Layer<S> for Observe {
     }
 }
 
-/// What stands around one route. It is apart from what stands around others, so that processors do not wait for each
-/// other where their requests have nothing in common.
+/// What stands around one route.
 #[derive(Debug)]
-#[repr(align(128))]
 struct Around {
     state: AppState,
     render: Render,
