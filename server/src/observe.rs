@@ -1,7 +1,6 @@
 //! Around every request: its id, its time limit, what is logged and counted, and how an error leaves the process.
 
 use std::{
-    any::Any,
     convert::Infallible,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -163,20 +162,37 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answered = match this.answer.poll(context) {
-            Poll::Ready(answered) => Some(answered),
+        let response = match this.answer.poll(context) {
+            Poll::Ready(Ok(Ok(response))) => response,
+            Poll::Ready(Err(_)) => panicked().into_response(),
             Poll::Pending => {
                 let limit = *this.limit;
                 // It is asked also when the answer has used up what a task may do at a stretch.
                 let clock = this.clock.get_or_insert_with(|| Box::pin(unconstrained(sleep(limit))));
                 ready!(clock.as_mut().poll(context));
-                None
+                too_late().into_response()
             }
         };
         // Nobody asks on after the answer.
         let Some(asked) = this.asked.take() else { return Poll::Pending };
-        Poll::Ready(Ok(asked.answer(answered)))
+        Poll::Ready(Ok(asked.answer(response)))
     }
+}
+
+fn panicked() -> ApiError {
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something went wrong inside Verbatim. It was logged; tell whoever runs this server the request id.",
+    )
+}
+
+fn too_late() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "request_timeout",
+        "The request took too long and was given up. If it was a change, look whether it was made before you try again.",
+    )
 }
 
 /// What is remembered of a request until it is answered.
@@ -199,24 +215,8 @@ impl Asked {
         state.request_timeout + models
     }
 
-    /// What leaves the process, logged and counted: of what was answered, if it was in time and without a panic.
-    fn answer(self, answered: Option<Result<Result<Response, Infallible>, Box<dyn Any + Send>>>) -> Response {
-        let mut response = match answered {
-            Some(Ok(Ok(response))) => response,
-            Some(Err(_)) => ApiError::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something went wrong inside Verbatim. It was logged; tell whoever runs this server the request id.",
-            )
-            .into_response(),
-            None => ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "request_timeout",
-                "The request took too long and was given up. If it was a change, look whether it was made before you \
-                 try again.",
-            )
-            .into_response(),
-        };
+    /// What leaves the process, logged and counted.
+    fn answer(self, mut response: Response) -> Response {
         let status = response.status();
         if let Some(Refused(error)) = response.extensions_mut().remove() {
             self.log(&error);

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::{body::Body, extract::FromRequestParts, response::Response};
+use axum::{extract::FromRequestParts, response::Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use versioning::PromptContent;
@@ -38,16 +38,15 @@ impl Representation {
         // A cache may keep the answer but has to ask whether it is still true: a promotion is to be seen at once.
         const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
-        let mut response = Response::new(if is_known { Body::empty() } else { self.json.into() });
+        let mut response = Response::default();
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else {
+            *response.body_mut() = self.json.into();
+            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
         }
-        let headers = response.headers_mut();
-        if !is_known {
-            headers.insert(header::CONTENT_TYPE, JSON);
-        }
-        headers.insert(header::ETAG, self.etag);
-        headers.insert(header::CACHE_CONTROL, REVALIDATE);
+        response.headers_mut().insert(header::ETAG, self.etag);
+        response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
         response
     }
 }

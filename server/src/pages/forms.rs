@@ -27,8 +27,8 @@ use crate::{api::problem::ApiError, observe::Refused, state::AppState};
 /// come on top.
 pub(super) const MAX_FORM: usize = 7 * 1024 * 1024;
 
-/// How much more than that is read, and thrown away: a browser shows an answer only once it has sent everything.
-const MAX_IGNORED: usize = 64 * 1024 * 1024;
+/// How much more than that is read.
+pub(super) const MAX_IGNORED: usize = 64 * 1024 * 1024;
 
 /// The longest id of a draft: a browser's time and a random number.
 const MAX_DRAFT_ID: usize = 64;
@@ -115,28 +115,28 @@ async fn save(state: AppState, uri: Uri, agent: Option<String>, request: Request
 /// Reads a form to its end, even one that is too long.
 async fn read_form(request: Request) -> Result<EditForm, StatusCode> {
     let (parts, body) = request.into_parts();
-    let bytes = to_end(body).await?;
+    let (bytes, read) = to_end(body, MAX_FORM, MAX_IGNORED).await;
+    read?;
     let request = Request::from_parts(parts, Body::from(bytes));
     Form::<EditForm>::from_request(request, &()).await.map(|Form(form)| form).map_err(|rejection| rejection.status())
 }
 
-/// Reads what a browser sends to its end, even when it is too long.
-pub(super) async fn to_end(body: Body) -> Result<Bytes, StatusCode> {
+/// Reads what a browser sends to its end, even when it is too long: its beginning, up to `most` bytes, and why that is
+/// not all. Beyond that so many bytes are read and thrown away: a browser shows an answer only once it has sent everything.
+pub(super) async fn to_end(body: Body, most: usize, thrown_away: usize) -> (Bytes, Result<(), StatusCode>) {
     let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    let mut ignored = 0;
+    let (mut taken, mut ignored) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
-        let chunk: Bytes = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if ignored == 0 && bytes.len() + chunk.len() <= MAX_FORM {
-            bytes.extend_from_slice(&chunk);
-        } else {
-            ignored += chunk.len();
-            if ignored > MAX_IGNORED {
-                break;
-            }
+        let Ok(chunk) = chunk else { return (taken.into(), Err(StatusCode::BAD_REQUEST)) };
+        let room = if ignored == 0 { most - taken.len() } else { 0 };
+        let (kept, rest) = chunk.split_at(room.min(chunk.len()));
+        taken.extend_from_slice(kept);
+        ignored += rest.len();
+        if ignored > thrown_away {
+            break;
         }
     }
-    if ignored > 0 { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(bytes.into()) }
+    (taken.into(), if ignored == 0 { Ok(()) } else { Err(StatusCode::PAYLOAD_TOO_LARGE) })
 }
 
 /// Whether this is an id as the editor gives its drafts, and nothing else that an address could hold.

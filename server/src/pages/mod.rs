@@ -74,8 +74,9 @@ async fn take_whole(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match forms::to_end(body).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+    let (bytes, read) = forms::to_end(body, forms::MAX_FORM, forms::MAX_IGNORED).await;
+    match read {
+        Ok(()) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(status) => {
             let (code, message) = match status {
                 StatusCode::PAYLOAD_TOO_LARGE => (

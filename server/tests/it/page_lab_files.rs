@@ -35,6 +35,11 @@ fn text(answer: Answer) -> String {
     String::from_utf8(answer.body).unwrap()
 }
 
+/// The page that is shown again when a form is refused.
+async fn refused(bench: &Bench, path: &str, (kind, body): (&str, impl Into<Body>)) -> String {
+    text(bench.client.post_raw(path, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY))
+}
+
 #[sqlx::test(migrator = "MIGRATOR")]
 async fn a_file_of_cases_is_imported(pool: PgPool) {
     let bench = Bench::new(&pool, ["One.", "Two."], good(1)).await;
@@ -76,8 +81,7 @@ async fn a_file_that_cannot_be_taken_is_refused_and_nothing_is_lost(pool: PgPool
         // The text may come before its file as well.
         let (_, turned) = form(&[("text", None, pasted), ("text_file", Some("cases.csv"), file)]);
         for body in [body, turned] {
-            let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-            let page = text(answer);
+            let page = refused(&bench, &import, (kind, body)).await;
             let at_the_file = page.split("id=\"about-text_file\"").nth(1).unwrap().split("</span>").next().unwrap();
             assert!(at_the_file.contains(said), "{said}: {page}");
             let kept = format!("\n{}</textarea>", str::from_utf8(pasted).unwrap());
@@ -87,8 +91,8 @@ async fn a_file_that_cannot_be_taken_is_refused_and_nothing_is_lost(pool: PgPool
     let files: [(&str, Option<&str>, &[u8]); 2] =
         [("text_file", Some("a.csv"), b"name,input\na,b"), ("text_file", Some("b.csv"), b"name,input\nc,d")];
     let (kind, body) = form(&files);
-    let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text(answer).contains("Two files were sent. Choose one."));
+    let page = refused(&bench, &import, (kind, body)).await;
+    assert!(page.contains("Two files were sent. Choose one."), "{page}");
     assert_eq!(count(&bench).await, 1);
 }
 
@@ -110,8 +114,7 @@ async fn how_a_form_is_sent_is_no_matter_as_long_as_it_can_be_read(pool: PgPool)
             ("application/x-www-form-urlencoded", "a&".repeat(2_000)),
             ("multipart/form-data; boundary=edge", many.clone()),
         ] {
-            let answer = bench.client.post_raw(path, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-            let page = text(answer);
+            let page = refused(&bench, path, (kind, body)).await;
             assert!(page.contains("The form could not be read."), "{path}: {kind}: {page}");
         }
     }
@@ -127,14 +130,14 @@ async fn half_a_file_is_not_imported(pool: PgPool) {
     let import = format!("/lab/sets/{}/import", bench.set);
     let (kind, mut body) = form(&[("text_file", Some("cases.csv"), b"name,input\na,b\nc,d\n")]);
     body.truncate(body.len() - 14);
-    let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text(answer).contains("Not everything arrived at the server."));
+    let page = refused(&bench, &import, (kind, body)).await;
+    assert!(page.contains("Not everything arrived at the server."), "{page}");
     // The same of a pasted text, when the connection breaks.
     let pieces = [Ok(Bytes::from("text=name%2Cinput%0Aa%2Cb%0A")), Err(std::io::Error::other("it is gone"))];
     let broken = Body::from_stream(stream::iter(pieces));
     let kind = "application/x-www-form-urlencoded";
-    let answer = bench.client.post_raw(&import, kind, broken).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text(answer).contains("Not everything arrived at the server."));
+    let page = refused(&bench, &import, (kind, broken)).await;
+    assert!(page.contains("Not everything arrived at the server."), "{page}");
     assert_eq!(count(&bench).await, 1);
 }
 
@@ -147,8 +150,8 @@ async fn a_file_that_is_too_large_is_read_to_its_end_and_refused(pool: PgPool) {
     let body = Body::from_stream(stream::iter(pieces));
     let kind = "multipart/form-data; boundary=edge";
     let import = format!("/lab/sets/{}/import", bench.set);
-    let answer = bench.client.post_raw(&import, kind, body).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text(answer).contains("more than the 96 MiB"));
+    let page = refused(&bench, &import, (kind, body)).await;
+    assert!(page.contains("more than the 96 MiB"), "{page}");
 }
 
 #[sqlx::test(migrator = "MIGRATOR")]

@@ -62,22 +62,13 @@ impl LabForm {
 
     /// A field of one line.
     pub fn line(&self, name: &'static str, label: &'static str, default: &str, hint: &'static str) -> AnyView {
-        let (value, problem) = (self.value(name, default), self.problem(name));
-        let is_wrong = problem.is_some();
-        view! {
-            <div class="field" class:wrong=is_wrong>
-                <label for=id_in_page(name)>{label}</label>
-                <input
-                    id=id_in_page(name)
-                    name=name
-                    value=value
-                    aria-invalid=is_wrong.then_some("true")
-                    aria-describedby=format!("about-{name}")
-                />
-                {below(name, hint, problem)}
-            </div>
-        }
-        .into_any()
+        let value = self.value(name, default);
+        self.framed(name, label, hint, |wrong| {
+            view! {
+                <input id=id_in_page(name) name=name value=value aria-invalid=wrong aria-describedby=about(name) />
+            }
+            .into_any()
+        })
     }
 
     /// A field of several lines.
@@ -89,48 +80,41 @@ impl LabForm {
         rows: u32,
         hint: &'static str,
     ) -> AnyView {
-        let (value, problem) = (self.value(name, default), self.problem(name));
-        let is_wrong = problem.is_some();
-        view! {
-            <div class="field" class:wrong=is_wrong>
-                <label for=id_in_page(name)>{label}</label>
+        let value = self.value(name, default);
+        self.framed(name, label, hint, |wrong| {
+            view! {
                 // A line break at the very beginning is not taken for part of the text.
                 <textarea
                     id=id_in_page(name)
                     name=name
                     rows=rows
                     spellcheck="false"
-                    aria-invalid=is_wrong.then_some("true")
-                    aria-describedby=format!("about-{name}")
+                    aria-invalid=wrong
+                    aria-describedby=about(name)
                 >
                     {format!("\n{value}")}
                 </textarea>
-                {below(name, hint, problem)}
-            </div>
-        }
-        .into_any()
+            }
+            .into_any()
+        })
     }
 
     /// A file to be chosen in place of the text of a field: `accept` tells which, as HTML has it. Where a form is shown again,
     /// it has to be chosen again.
     pub fn file(&self, name: &'static str, label: &'static str, accept: &'static str, hint: &'static str) -> AnyView {
-        let problem = self.problem(name);
-        let is_wrong = problem.is_some();
-        view! {
-            <div class="field" class:wrong=is_wrong>
-                <label for=id_in_page(name)>{label}</label>
+        self.framed(name, label, hint, |wrong| {
+            view! {
                 <input
                     id=id_in_page(name)
                     type="file"
                     name=name
                     accept=accept
-                    aria-invalid=is_wrong.then_some("true")
-                    aria-describedby=format!("about-{name}")
+                    aria-invalid=wrong
+                    aria-describedby=about(name)
                 />
-                {below(name, hint, problem)}
-            </div>
-        }
-        .into_any()
+            }
+            .into_any()
+        })
     }
 
     /// One of several: each with its value and its name.
@@ -142,8 +126,7 @@ impl LabForm {
         default: &str,
         hint: &'static str,
     ) -> AnyView {
-        let (value, problem) = (self.value(name, default), self.problem(name));
-        let is_wrong = problem.is_some();
+        let value = self.value(name, default);
         let options = options
             .into_iter()
             .map(|(key, text)| {
@@ -151,12 +134,30 @@ impl LabForm {
                 view! { <option value=key selected=is_chosen>{text}</option> }
             })
             .collect_view();
+        self.framed(name, label, hint, |wrong| {
+            view! {
+                <select id=id_in_page(name) name=name aria-invalid=wrong aria-describedby=about(name)>
+                    {options}
+                </select>
+            }
+            .into_any()
+        })
+    }
+
+    /// A control between its label and what is said below it. The control is told what its `aria-invalid` says.
+    fn framed(
+        &self,
+        name: &'static str,
+        label: &'static str,
+        hint: &'static str,
+        control: impl FnOnce(Option<&'static str>) -> AnyView,
+    ) -> AnyView {
+        let problem = self.problem(name);
+        let is_wrong = problem.is_some();
         view! {
             <div class="field" class:wrong=is_wrong>
                 <label for=id_in_page(name)>{label}</label>
-                <select id=id_in_page(name) name=name aria-invalid=is_wrong.then_some("true") aria-describedby=format!("about-{name}")>
-                    {options}
-                </select>
+                {control(is_wrong.then_some("true"))}
                 {below(name, hint, problem)}
             </div>
         }
@@ -181,9 +182,14 @@ fn id_in_page(name: &str) -> String {
     format!("field-{name}")
 }
 
+/// The id of what is said below a field.
+fn about(name: &str) -> String {
+    format!("about-{name}")
+}
+
 /// What is said below a field: the hint, or what is wrong.
 fn below(name: &str, hint: &'static str, problem: Option<String>) -> AnyView {
-    let id = format!("about-{name}");
+    let id = about(name);
     match problem {
         Some(problem) => view! { <span class="problem small" role="alert" id=id>{problem}</span> }.into_any(),
         None => view! { <span class="faint small" id=id>{hint}</span> }.into_any(),

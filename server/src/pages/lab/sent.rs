@@ -3,14 +3,14 @@
 use std::{borrow::Cow, convert::Infallible};
 
 use axum::{
-    Form, RequestExt,
-    body::{Body, Bytes},
+    Form,
+    body::Bytes,
     extract::{FromRequest, Multipart, Request},
 };
-use futures_util::StreamExt;
-use http::{StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 
 use super::Refusal;
+use crate::pages::forms::to_end;
 
 /// What a field's name ends in when it is the file in place of a pasted text.
 const FILE: &str = "_file";
@@ -18,7 +18,7 @@ const FILE: &str = "_file";
 /// The largest form. A file comes as it is; what is pasted comes as up to three times as many bytes.
 const MAX_FORM: usize = 96 * 1024 * 1024;
 
-/// How much more than that is read, and thrown away: a browser shows an answer only once it has sent everything.
+/// How much more than that is read.
 const MAX_IGNORED: usize = 512 * 1024 * 1024;
 
 /// The most fields that a form has. To take apart millions of empty ones would keep others waiting.
@@ -59,10 +59,9 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
     type Rejection = (StatusCode, &'static str);
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
-        let (parts, body) = request.into_parts();
-        let (content, read) = beginning(body).await;
+        let (parts, content, read) = read(request).await;
         let values = match read {
-            Ok(()) => fields(Request::from_parts(parts, Body::from(content.clone())), &content).await,
+            Ok(()) => fields(parts, content).await,
             Err(said) => Err(said),
         };
         values.map(Self).map_err(|said| (StatusCode::UNPROCESSABLE_ENTITY, said))
@@ -145,17 +144,15 @@ impl<S: Send + Sync> FromRequest<S> for SentWithFile {
         let media_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
         let has_parts = media_type.and_then(|media_type| media_type.get(..PARTS.len()));
         let has_parts = has_parts.is_some_and(|beginning| beginning.eq_ignore_ascii_case(PARTS));
-        let (parts, body) = request.into_parts();
-        let (content, read) = beginning(body).await;
-        let request = Request::from_parts(parts, Body::from(content.clone()));
+        let (parts, content, read) = read(request).await;
         let mut sent = Self::default();
         let taken = if has_parts {
-            match request.extract::<Multipart, _>().await {
+            match Multipart::from_request(Request::from_parts(parts, content.into()), &()).await {
                 Ok(parts) => sent.take_parts(parts).await,
                 Err(_) => Err(UNREADABLE),
             }
         } else {
-            fields(request, &content).await.map(|values| sent.values = values)
+            fields(parts, content).await.map(|values| sent.values = values)
         };
         if let Err(said) = read.and(taken) {
             sent.problem = Some((String::new(), said.to_owned()));
@@ -164,27 +161,19 @@ impl<S: Send + Sync> FromRequest<S> for SentWithFile {
     }
 }
 
+/// A request with as much of its body as is taken, and why that is not all.
+async fn read(request: Request) -> (Parts, Bytes, Result<(), &'static str>) {
+    let (parts, body) = request.into_parts();
+    let (content, read) = to_end(body, MAX_FORM, MAX_IGNORED).await;
+    let said = |status| if status == StatusCode::PAYLOAD_TOO_LARGE { TOO_MUCH } else { CUT_OFF };
+    (parts, content, read.map_err(said))
+}
+
 /// The fields of a form without files.
-async fn fields(request: Request, content: &[u8]) -> Result<Values, &'static str> {
+async fn fields(parts: Parts, content: Bytes) -> Result<Values, &'static str> {
     if content.iter().filter(|byte| **byte == b'&').count() >= MAX_FIELDS {
         return Err(UNREADABLE);
     }
-    request.extract::<Form<Values>, _>().await.map(|Form(values)| values).map_err(|_| UNREADABLE)
-}
-
-/// As much of what is sent as is taken, and why that is not all. What is too much is read as well.
-async fn beginning(body: Body) -> (Bytes, Result<(), &'static str>) {
-    let mut chunks = body.into_data_stream();
-    let (mut taken, mut ignored) = (Vec::new(), 0);
-    while let Some(chunk) = chunks.next().await {
-        let Ok(chunk) = chunk else { return (taken.into(), Err(CUT_OFF)) };
-        let room = if ignored == 0 { MAX_FORM - taken.len() } else { 0 };
-        let (kept, rest) = chunk.split_at(room.min(chunk.len()));
-        taken.extend_from_slice(kept);
-        ignored += rest.len();
-        if ignored > MAX_IGNORED {
-            break;
-        }
-    }
-    (taken.into(), if ignored == 0 { Ok(()) } else { Err(TOO_MUCH) })
+    let form = Form::<Values>::from_request(Request::from_parts(parts, content.into()), &()).await;
+    form.map(|Form(values)| values).map_err(|_| UNREADABLE)
 }
